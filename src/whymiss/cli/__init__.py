@@ -1,0 +1,10 @@
+"""The workbench's verbs for a terminal: `whymiss --help`.
+
+Exit codes: 0 done; 1 an error, told on stderr; 2 wrong usage; 3 done, but some files failed.
+"""
+
+from __future__ import annotations
+
+from whymiss.cli.main import main
+
+__all__ = ["main"]

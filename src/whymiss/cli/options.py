@@ -1,0 +1,129 @@
+"""Options that several verbs share, and how a verb opens its workbench and reports errors."""
+
+from __future__ import annotations
+
+import functools
+import json
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+import click
+
+from whymiss.config import PipelineConfig
+from whymiss.errors import ConfigError, WhymissError
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+FAILED_FILES: Final = 3
+
+
+def store_option(command: F) -> F:
+    """--store: where everything is kept."""
+    return click.option(
+        "--store",
+        default=".whymiss",
+        envvar="WHYMISS_STORE",
+        show_default=True,
+        help="Folder or LanceDB address of the store.",
+    )(command)
+
+
+def config_options(command: F) -> F:
+    """--config FILE and --set group.knob=value."""
+    command = click.option(
+        "--set",
+        "knobs",
+        multiple=True,
+        metavar="GROUP.KNOB=VALUE",
+        help="Change one knob, e.g. retrieval.k=8. May be repeated.",
+    )(command)
+    return click.option(
+        "--config",
+        "config_file",
+        type=click.Path(path_type=Path),
+        help="A TOML file of knobs; `whymiss config` prints all of them.",
+    )(command)
+
+
+def json_option(command: F) -> F:
+    """--json: machine-readable output on stdout."""
+    return click.option("--json", "as_json", is_flag=True, help="Print JSON.")(command)
+
+
+def read_config(config_file: Path | None, knobs: Sequence[str]) -> PipelineConfig:
+    """The configuration of a file and of --set options; the options win.
+
+    Raises
+    ------
+    ConfigError : an unknown knob or a value of the wrong type.
+
+    >>> read_config(None, ["retrieval.k=8", "retrieval.mode=dense"]).retrieval.k
+    8
+    """
+    config = PipelineConfig.from_toml(config_file) if config_file else PipelineConfig()
+    defaults = config.flat()
+    changes: dict[str, Any] = {}
+    for knob in knobs:
+        path, equals, text = knob.partition("=")
+        if not equals:
+            raise ConfigError(f"--set needs GROUP.KNOB=VALUE; got {knob!r}.")
+        changes[path] = _value(path, text, defaults.get(path))
+    return config.replace(changes)
+
+
+def _value(path: str, text: str, default: Any) -> Any:
+    if isinstance(default, bool):
+        if text.lower() not in ("true", "false"):
+            raise ConfigError(f"{path} must be true or false; got {text!r}.")
+        return text.lower() == "true"
+    if isinstance(default, (int, float)):
+        try:
+            return int(text) if isinstance(default, int) else float(text)
+        except ValueError as error:
+            raise ConfigError(f"{path} must be a number; got {text!r}.") from error
+    return text
+
+
+def guarded(command: F) -> F:
+    """Turn our errors into one line on stderr and exit code 1; a pipe closed early into silence."""
+
+    @functools.wraps(command)
+    def run(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return command(*args, **kwargs)
+        except WhymissError as error:
+            click.echo(f"{type(error).__name__}: {error}", err=True)
+            sys.exit(1)
+
+    return run  # type: ignore[return-value]
+
+
+@contextmanager
+def progress_bars(*, quiet: bool) -> Iterator[Callable[[str, int, int], None] | None]:
+    """A callback that draws bars on stderr while it is a terminal."""
+    if quiet or not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (
+        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
+    )  # fmt: skip
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
+        tasks: dict[str, Any] = {}
+
+        def update(what: str, done: int, total: int) -> None:
+            if what not in tasks:
+                tasks[what] = bars.add_task(what)
+            bars.update(tasks[what], completed=done, total=total or None)
+
+        yield update
+
+
+def print_json(value: Mapping[str, Any] | Sequence[Any]) -> None:
+    """One JSON document on stdout."""
+    click.echo(json.dumps(value, ensure_ascii=False, indent=2))

@@ -1,0 +1,153 @@
+"""Any sentence-transformers model as an `Encoder`: loaded late, versioned, never cut in silence."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from whymiss.config import EmbeddingConfig
+from whymiss.embedding.models import ModelFiles, locate_model, stay_offline
+from whymiss.embedding.tokenizer import HuggingFaceTokenizer
+from whymiss.errors import ModelError
+
+if TYPE_CHECKING:
+    from whymiss.protocols import Vectors
+
+_TOKENS_PER_BATCH = 2048
+"""Padded tokens encoded at once: on a CPU more falls out of its caches and runs slower."""
+
+
+class SentenceTransformersEncoder:
+    """Turns texts into unit vectors with a sentence-transformers model.
+
+    Name, version, limit and tokenizer are known at once; the weights are loaded on first use.
+    Texts longer than `max_tokens` are cut by the model: `Chunk.n_truncated` says by how much.
+
+    Raises
+    ------
+    ModelError : the model is missing, damaged, or gives vectors that cannot be searched.
+    """
+
+    def __init__(self, config: EmbeddingConfig) -> None:
+        self._config = config
+        self._files: ModelFiles = locate_model(config)
+        own_limit = self._files.max_tokens
+        self._max_tokens = min(config.max_tokens or own_limit, own_limit)
+        self._tokenizer = HuggingFaceTokenizer(self._files.folder)
+        self._model: Any = None
+        self._lock = threading.Lock()
+
+    @property
+    def model_version(self) -> str:
+        """Name, weights and all settings that change a document's vector, as one tag."""
+        return self._files.version(
+            precision="float32",
+            document_prefix=self._config.document_prefix,
+            max_tokens=self._max_tokens,
+        )
+
+    @property
+    def max_tokens(self) -> int:
+        """Most tokens the model sees of a text, special tokens and prefix included."""
+        return self._max_tokens
+
+    @property
+    def tokenizer(self) -> HuggingFaceTokenizer:
+        """The model's tokenizer, without its limit."""
+        return self._tokenizer
+
+    @property
+    def dimension(self) -> int:
+        """Length of a vector; loads the model."""
+        return int(self._loaded().get_embedding_dimension())
+
+    def encode_documents(
+        self, texts: Sequence[str], *, progress: Callable[[int], None] | None = None
+    ) -> Vectors:
+        """Unit vectors of passages, float32, shape (len(texts), dimension)."""
+        prefixed = [self._config.document_prefix + text for text in texts]
+        return self._encode(prefixed, progress)
+
+    def encode_queries(self, texts: Sequence[str]) -> Vectors:
+        """Unit vectors of queries, float32, shape (len(texts), dimension)."""
+        return self._encode([self._config.query_prefix + text for text in texts], None)
+
+    def warm_up(self) -> None:
+        """Load the weights and run once, so that the first question is not slow."""
+        self.encode_queries(["warm up"])
+
+    def _encode(self, texts: list[str], progress: Callable[[int], None] | None) -> Vectors:
+        model = self._loaded()
+        vectors = np.empty((len(texts), self.dimension), dtype=np.float32)
+        for batch in batches_by_length(self._lengths(texts), _TOKENS_PER_BATCH):
+            # One batch at a time: torch modules are not safe to run from two threads at once.
+            with self._lock:
+                vectors[batch] = model.encode(
+                    [texts[i] for i in batch],
+                    batch_size=len(batch),
+                    show_progress_bar=False,
+                    normalize_embeddings=True,
+                )
+            if progress is not None:
+                progress(len(batch))
+        if not np.isfinite(vectors).all():
+            raise ModelError(
+                f"model {self.model_version} gave vectors that are not finite; they could never be "
+                "found again, so nothing was stored. Check the model and its precision."
+            )
+        return vectors
+
+    def _lengths(self, texts: list[str]) -> list[int]:
+        special = self._tokenizer.n_special
+        return [min(n + special, self._max_tokens) for n in self._tokenizer.count(texts)]
+
+    def _loaded(self) -> Any:
+        with self._lock:
+            if self._model is None:
+                self._model = self._load()
+            return self._model
+
+    def _load(self) -> Any:
+        stay_offline()
+        from sentence_transformers import SentenceTransformer
+        from transformers.utils import logging as transformers_logging
+
+        transformers_logging.disable_progress_bar()
+        try:
+            model = SentenceTransformer(
+                str(self._files.folder),
+                device=self._config.device or None,
+                local_files_only=True,
+                trust_remote_code=False,
+                model_kwargs={"use_safetensors": True},
+            )
+        except (OSError, ValueError, KeyError, RuntimeError) as error:
+            raise ModelError(
+                f"model {self._config.model!r} in {self._files.folder} cannot be loaded: {error}"
+            ) from error
+        model.max_seq_length = self._max_tokens
+        return model
+
+
+def batches_by_length(lengths: Sequence[int], tokens_per_batch: int) -> Iterator[list[int]]:
+    """Group texts of like length, longest first, so that padding wastes little.
+
+    A batch padded to its longest text holds at most `tokens_per_batch` tokens, or one text.
+
+    >>> list(batches_by_length([5, 100, 4, 90], 200))
+    [[1, 3], [0, 2]]
+    """
+    batch: list[int] = []
+    longest = 0
+    for i in sorted(range(len(lengths)), key=lambda i: (-lengths[i], i)):
+        if batch and (len(batch) + 1) * longest > tokens_per_batch:
+            yield batch
+            batch = []
+        if not batch:
+            longest = max(lengths[i], 1)
+        batch.append(i)
+    if batch:
+        yield batch

@@ -1,0 +1,194 @@
+"""Bring one index up to date with the documents: chunk, embed, commit, in batches that converge."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Final
+
+from whymiss.chunking import build_chunks
+from whymiss.config import PipelineConfig
+from whymiss.errors import IndexMismatchError
+from whymiss.index.documents import Catalogue, read_documents
+from whymiss.index.schema import Manifest, chunk_rows, chunks_schema
+from whymiss.index.store import Store, is_one_of
+from whymiss.records import Chunk, Document
+
+if TYPE_CHECKING:
+    from whymiss.embedding import CachedEncoder
+    from whymiss.protocols import Chunker
+
+_CHUNKS_PER_COMMIT: Final = 2048
+_DOCUMENTS_PER_READ: Final = 32
+
+Progress = Callable[[str, int, int], None]
+"""Called with what is being done, how much of it is done, and how much there is."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuildReport:
+    """What bringing an index up to date did."""
+
+    index: str
+    n_changed: int
+    n_removed: int
+    n_chunks_written: int
+    n_embedded: int
+    truncated: tuple[tuple[str, str, int], ...]
+    version: int
+    note: str = ""
+
+    def with_note(self, note: str) -> BuildReport:
+        """The same with something to tell the user."""
+        return replace(self, note=note)
+
+
+def manifest_for(config: PipelineConfig, encoder: CachedEncoder) -> Manifest:
+    """The manifest that an index of this configuration has."""
+    return Manifest(
+        knobs=config.index_knobs(),
+        model_version=encoder.model_version,
+        dimension=encoder.dimension,
+        created=uuid.uuid4().hex,
+    )
+
+
+def check_matches(store: Store, config: PipelineConfig, model_version: str) -> Manifest:
+    """The manifest of the configured index.
+
+    Raises
+    ------
+    IndexMismatchError : it was built with other chunking or embedding settings, or another model.
+    """
+    name = config.index.name
+    manifest = store.manifest(name)
+    wanted = config.index_knobs()
+    differing = [
+        f"{knob} is {manifest.knobs.get(knob)!r} there, {wanted[knob]!r} here"
+        for knob in wanted
+        if manifest.knobs.get(knob) != wanted[knob]
+    ]
+    if manifest.model_version != model_version:
+        differing.append(f"its model is {manifest.model_version}, yours {model_version}")
+    if differing:
+        raise IndexMismatchError(
+            f"index {name!r} was built with other settings: {'; '.join(differing)}. "
+            "Give this configuration an index.name of its own, or build with rebuild=True."
+        )
+    return manifest
+
+
+def build_index(
+    store: Store,
+    config: PipelineConfig,
+    catalogue: Catalogue,
+    *,
+    chunker: Chunker,
+    encoder: CachedEncoder,
+    rebuild: bool = False,
+    progress: Progress | None = None,
+) -> BuildReport:
+    """Make an index hold exactly the chunks of the catalogue's documents.
+
+    Documents whose state is unchanged cost nothing; each changed one is replaced in one commit, in
+    batches; removed ones go. Stopped at any point, a second call does what was left. Call under
+    `store.writing()`.
+    """
+    name = config.index.name
+    if rebuild and store.has_index(name):
+        store.drop_index(name)
+    if store.has_index(name):
+        manifest = check_matches(store, config, encoder.model_version)
+        table = store.open_index(name)
+    else:
+        manifest = manifest_for(config, encoder)
+        table = store.create_index(name, chunks_schema(manifest.dimension, manifest))
+    present = _states(table)
+    removed = sorted(set(present) - set(catalogue.states))
+    changed = sorted(d for d, state in catalogue.states.items() if present.get(d) != state)
+    embedded_before = encoder.n_encoded
+    written, truncated = 0, []
+    for batch in _batches(store, changed, config, chunker, encoder, manifest):
+        written += len(batch.chunks)
+        truncated += [(c.doc_id, c.chunk_id, c.n_truncated) for c in batch.chunks if c.n_truncated]
+        _write(store, table, batch, catalogue, encoder, manifest, present)
+        if progress is not None:
+            progress(f"index {name}", batch.n_done, len(changed))
+    store.delete(table, "doc_id", removed)
+    store.compact(table)
+    return BuildReport(
+        index=name,
+        n_changed=len(changed),
+        n_removed=len(removed),
+        n_chunks_written=written,
+        n_embedded=encoder.n_encoded - embedded_before,
+        truncated=tuple(truncated),
+        version=int(table.version),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Batch:
+    doc_ids: tuple[str, ...]
+    chunks: tuple[Chunk, ...]
+    n_done: int
+
+
+def _batches(
+    store: Store,
+    doc_ids: Sequence[str],
+    config: PipelineConfig,
+    chunker: Chunker,
+    encoder: CachedEncoder,
+    manifest: Manifest,
+) -> Iterator[_Batch]:
+    waiting: list[str] = []
+    chunks: list[Chunk] = []
+    for n_done, document in enumerate(_in_order(store, doc_ids), start=1):
+        waiting.append(document.doc_id)
+        chunks += build_chunks(
+            document,
+            chunker.spans(document),
+            config=config.chunking,
+            tokenizer=encoder.tokenizer,
+            max_tokens=encoder.max_tokens,
+            document_prefix=config.embedding.document_prefix,
+        )
+        if len(chunks) >= _CHUNKS_PER_COMMIT:
+            yield _Batch(tuple(waiting), tuple(chunks), n_done)
+            waiting, chunks = [], []
+    if waiting:
+        yield _Batch(tuple(waiting), tuple(chunks), len(doc_ids))
+
+
+def _in_order(store: Store, doc_ids: Sequence[str]) -> Iterator[Document]:
+    for first in range(0, len(doc_ids), _DOCUMENTS_PER_READ):
+        some = doc_ids[first : first + _DOCUMENTS_PER_READ]
+        found = read_documents(store, some)
+        yield from (found[doc_id] for doc_id in some if doc_id in found)
+
+
+def _write(
+    store: Store,
+    table: Any,
+    batch: _Batch,
+    catalogue: Catalogue,
+    encoder: CachedEncoder,
+    manifest: Manifest,
+    present: dict[str, str],
+) -> None:
+    if not batch.chunks:
+        # Nothing but white space: a merge of no rows would still make a version.
+        store.delete(table, "doc_id", [d for d in batch.doc_ids if d in present])
+        return
+    vectors = encoder.encode_documents([chunk.indexed_text for chunk in batch.chunks])
+    rows = chunk_rows(batch.chunks, catalogue.states, vectors, manifest)
+    store.upsert(table, rows, key="chunk_id", replacing=is_one_of("doc_id", list(batch.doc_ids)))
+
+
+def _states(table: Any) -> dict[str, str]:
+    rows = table.search().select(["doc_id", "doc_state"]).to_arrow()
+    return dict(
+        zip(rows.column("doc_id").to_pylist(), rows.column("doc_state").to_pylist(), strict=True)
+    )

@@ -1,0 +1,225 @@
+"""The stages put together: a question in, a trace of everything out."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from whymiss.answering import citation_precision, citation_recall, lexical_faithfulness
+from whymiss.config import PipelineConfig
+from whymiss.context import pack
+from whymiss.records import Answer, Chunk, Context, Document, Query, Ranking, Score, Trace
+from whymiss.reranking import rerank
+from whymiss.retrieval import (
+    BM25Retriever,
+    DenseRetriever,
+    SearchSpace,
+    reciprocal_rank_fusion,
+    select_diverse,
+    weighted_fusion,
+)
+from whymiss.stages import STAGES
+
+if TYPE_CHECKING:
+    from whymiss.protocols import Encoder, Generator, Reranker, Vectors
+
+DocumentReader = Callable[[Sequence[str]], Mapping[str, Document]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pipeline:
+    """One configuration over one search space, ready for questions.
+
+    `read_documents` gives the named documents with their text; `reranker` and `generator` may be
+    None, and then their stages do not run. `query_hash` turns a question into its keyed hash.
+    """
+
+    config: PipelineConfig
+    space: SearchSpace
+    encoder: Encoder
+    read_documents: DocumentReader
+    query_hash: Callable[[str], str]
+    reranker: Reranker | None = None
+    generator: Generator | None = None
+
+    def run(self, query: Query) -> Trace:
+        """Every stage from retrieval to answer.
+
+        Raises
+        ------
+        ModelMismatchError : the index holds vectors of another model.
+        GenerationError : the generator failed.
+        """
+        clock = _Clock()
+        rankings = self.retrieve(query, clock)
+        selected = rankings[-1]
+        chunks = self._chunks(selected)
+        with clock("pack"):
+            context = self._pack(chunks)
+        answer = self._answer(query, context, clock)
+        return self._trace(query, rankings, context, answer, clock)
+
+    def retrieve(self, query: Query, clock: _Clock | None = None) -> tuple[Ranking, ...]:
+        """The ranking of every retrieval stage that ran, ending with "select"."""
+        clock = clock or _Clock()
+        with clock("filter"):
+            # Computed here, so that its time is not booked on a branch; kept by the space.
+            self.space.visible(query)
+        branches = self._branches(query, clock)
+        rankings = list(branches)
+        current = branches[0]
+        if len(branches) > 1:
+            with clock("fuse"):
+                current = self._fuse(branches)
+            rankings.append(current)
+        if self.reranker is not None:
+            with clock("rerank"):
+                current = self._rerank(query, current, self.reranker)
+            rankings.append(current)
+        with clock("select"):
+            rankings.append(self._select(current))
+        return tuple(rankings)
+
+    def _branches(self, query: Query, clock: _Clock) -> list[Ranking]:
+        knobs = self.config.retrieval
+        rankings = []
+        if knobs.mode != "bm25":
+            dense = DenseRetriever(
+                self.space, self.encoder, retrieval=knobs, index=self.config.index
+            )
+            with clock("embed"):
+                vectors = self.encoder.encode_queries([query.text])
+            with clock("dense"):
+                rankings += dense.search_vectors([query], vectors, depth=knobs.candidate_depth)
+        if knobs.mode != "dense":
+            with clock("bm25"):
+                bm25 = BM25Retriever(self.space, retrieval=knobs)
+                rankings += bm25.search([query], depth=knobs.candidate_depth)
+        return rankings
+
+    def _fuse(self, branches: Sequence[Ranking]) -> Ranking:
+        knobs = self.config.retrieval
+        weights = [knobs.dense_weight, 1 - knobs.dense_weight]
+        if knobs.fusion == "weighted":
+            return weighted_fusion(branches, weights=weights)
+        # Doubled, so that the even weight of 0.5 is the plain formula of the paper.
+        doubled = [2 * weight for weight in weights]
+        return reciprocal_rank_fusion(
+            branches, rank_constant=knobs.rank_constant, weights=doubled
+        )
+
+    def _rerank(self, query: Query, ranking: Ranking, reranker: Reranker) -> Ranking:
+        chunks = {chunk.chunk_id: chunk for chunk in self._chunks(ranking)}
+        return rerank(query, ranking, chunks, reranker, depth=self.config.rerank.depth)
+
+    def _select(self, ranking: Ranking) -> Ranking:
+        knobs = self.config.retrieval
+        return select_diverse(
+            ranking,
+            self._vectors(ranking),
+            k=knobs.k,
+            relevance_weight=knobs.mmr_lambda,
+        )
+
+    def _vectors(self, ranking: Ranking) -> Vectors:
+        snapshot = self.space.snapshot
+        return snapshot.vectors[[snapshot.row_of[hit.chunk_id] for hit in ranking.hits]]
+
+    def _chunks(self, ranking: Ranking) -> list[Chunk]:
+        snapshot = self.space.snapshot
+        return [snapshot.chunks[snapshot.row_of[hit.chunk_id]] for hit in ranking.hits]
+
+    def _pack(self, chunks: Sequence[Chunk]) -> Context:
+        wanted = sorted({chunk.doc_id for chunk in chunks})
+        return pack(
+            chunks,
+            documents=self.read_documents(wanted),
+            tokenizer=self.encoder.tokenizer,
+            config=self.config.context,
+        )
+
+    def _answer(self, query: Query, context: Context, clock: _Clock) -> Answer | None:
+        if self.generator is None:
+            return None
+        with clock("answer"):
+            return self.generator.generate(query, context)
+
+    def _trace(
+        self,
+        query: Query,
+        rankings: tuple[Ranking, ...],
+        context: Context,
+        answer: Answer | None,
+        clock: _Clock,
+    ) -> Trace:
+        snapshot = self.space.snapshot
+        return Trace(
+            trace_id=uuid.uuid4().hex,
+            asked_at=datetime.now(UTC).isoformat(timespec="milliseconds"),
+            query_hash=self.query_hash(query.text),
+            query_text=query.text,
+            principals=query.principals,
+            where=query.where,
+            config_fingerprint=self.config.fingerprint(),
+            index_name=snapshot.name,
+            index_version=f"{self.space.catalogue.version}.{snapshot.version}",
+            model_version=snapshot.manifest.model_version,
+            rankings=rankings,
+            context=context,
+            answer=answer,
+            scores=_scores(answer, context),
+            seconds=clock.in_order(),
+            flags=tuple(self._flags(rankings, context, answer)),
+        )
+
+    def _flags(
+        self, rankings: Sequence[Ranking], context: Context, answer: Answer | None
+    ) -> Iterator[str]:
+        selected = self._chunks(rankings[-1])
+        if not selected:
+            yield "empty retrieval"
+        dense = next((r for r in rankings if r.stage == "dense"), None)
+        if dense is not None and dense.hits and dense.hits[0].score < self.config.trace.low_score:
+            yield "low score"
+        if any(reason == "over budget" for _, reason in context.dropped):
+            yield "truncated context"
+        if any(chunk.n_truncated for chunk in selected):
+            yield "truncated chunk"
+        if not self.space.stale_documents().isdisjoint(chunk.doc_id for chunk in selected):
+            yield "stale chunk"
+        if answer is not None and answer.abstained:
+            yield "abstained"
+
+
+class _Clock:
+    """Wall seconds by stage."""
+
+    def __init__(self) -> None:
+        self._seconds: dict[str, float] = {}
+
+    @contextmanager
+    def __call__(self, stage: str) -> Iterator[None]:
+        start = time.perf_counter()
+        try:
+            yield
+        finally:
+            spent = time.perf_counter() - start
+            self._seconds[stage] = self._seconds.get(stage, 0.0) + spent
+
+    def in_order(self) -> dict[str, float]:
+        return {stage: self._seconds[stage] for stage in STAGES if stage in self._seconds}
+
+
+def _scores(answer: Answer | None, context: Context) -> tuple[Score, ...]:
+    if answer is None:
+        return ()
+    return (
+        lexical_faithfulness(answer, context),
+        citation_precision(answer, context),
+        citation_recall(answer, context),
+    )

@@ -1,0 +1,8 @@
+"""A second look at the best candidates."""
+
+from __future__ import annotations
+
+from whymiss.reranking.cross_encoder import CrossEncoderReranker
+from whymiss.reranking.rerank import rerank
+
+__all__ = ["CrossEncoderReranker", "rerank"]

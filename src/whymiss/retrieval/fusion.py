@@ -1,0 +1,121 @@
+"""Merging rankings of several retrievers into one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from whymiss.errors import MixedQueriesError
+from whymiss.records import Hit, Ranking
+
+
+def reciprocal_rank_fusion(
+    rankings: Sequence[Ranking],
+    *,
+    rank_constant: int = 60,
+    weights: Sequence[float] | None = None,
+) -> Ranking:
+    """Merge rankings of one query, trusting ranks and ignoring scores (Cormack et al. 2009).
+
+    A chunk at rank r adds weight / (rank_constant + r); a ranking without it adds nothing.
+
+    Parameters
+    ----------
+    rankings : one per retriever, all of the same query; an empty ranking is allowed.
+    rank_constant : written k by Cormack et al.; larger flattens early ranks. At least 1.
+    weights : one per ranking; all 1 when not given.
+
+    Returns
+    -------
+    Ranking
+        Stage "fuse"; every chunk seen at least once; ties by (doc_id, start). `parts` has what
+        each ranking added as "rrf:<stage>", and the parts of the hits themselves.
+
+    Raises
+    ------
+    MixedQueriesError : the rankings belong to different queries.
+
+    Examples
+    --------
+    >>> def ranked(stage, ids):
+    ...     hits = [Hit(chunk_id=c, doc_id="d", start=ord(c), score=1.0, rank=r)
+    ...             for r, c in enumerate(ids, 1)]
+    ...     return Ranking(query_id="q", stage=stage, hits=tuple(hits))
+    >>> reciprocal_rank_fusion([ranked("dense", "ab"), ranked("bm25", "bc")]).chunk_ids
+    ('b', 'a', 'c')
+    """
+    given = [1.0] * len(rankings) if weights is None else list(weights)
+    added = [
+        {hit.chunk_id: weight / (rank_constant + hit.rank) for hit in ranking.hits}
+        for ranking, weight in zip(rankings, given, strict=True)
+    ]
+    return _merge(rankings, added, prefix="rrf", who="reciprocal_rank_fusion")
+
+
+def weighted_fusion(rankings: Sequence[Ranking], *, weights: Sequence[float]) -> Ranking:
+    """Merge rankings of one query by a weighted sum of their scores, each scaled to 0..1.
+
+    Scores are scaled by the least and greatest of the ranking at hand (min-max); a single hit, or
+    hits that all tie, count 1. A ranking without a chunk adds nothing.
+
+    Raises
+    ------
+    MixedQueriesError : the rankings belong to different queries.
+    """
+    added = [
+        {chunk_id: weight * score for chunk_id, score in _min_max(ranking).items()}
+        for ranking, weight in zip(rankings, weights, strict=True)
+    ]
+    return _merge(rankings, added, prefix="weighted", who="weighted_fusion")
+
+
+def _min_max(ranking: Ranking) -> dict[str, float]:
+    scores = {hit.chunk_id: hit.score for hit in ranking.hits}
+    low, high = min(scores.values(), default=0.0), max(scores.values(), default=0.0)
+    if high == low:
+        return dict.fromkeys(scores, 1.0)
+    return {chunk_id: (score - low) / (high - low) for chunk_id, score in scores.items()}
+
+
+def _merge(
+    rankings: Sequence[Ranking], added: Sequence[Mapping[str, float]], *, prefix: str, who: str
+) -> Ranking:
+    if not rankings:
+        raise MixedQueriesError(f"{who} needs at least one ranking; got none.")
+    first = rankings[0]
+    for other in rankings[1:]:
+        if other.query_id != first.query_id:
+            raise MixedQueriesError(
+                f"{who} needs rankings of one query; got {first.query_id!r} ({first.stage}) and "
+                f"{other.query_id!r} ({other.stage}). Retrieve both with the same Query, then fuse."
+            )
+    hits: dict[str, Hit] = {}
+    parts: dict[str, dict[str, float]] = {}
+    for ranking, contributions in zip(rankings, added, strict=True):
+        for hit in ranking.hits:
+            hits.setdefault(hit.chunk_id, hit)
+            mine = parts.setdefault(hit.chunk_id, {})
+            mine.update(hit.parts)
+            mine[f"{prefix}:{ranking.stage}"] = contributions[hit.chunk_id]
+    # Sums are rounded so that a tie does not depend on the order in which floats were added.
+    score = {
+        chunk_id: round(sum(v for k, v in mine.items() if k.startswith(f"{prefix}:")), 12)
+        for chunk_id, mine in parts.items()
+    }
+    order = sorted(
+        hits.values(), key=lambda h: (-score[h.chunk_id], h.doc_id, h.start, h.chunk_id)
+    )
+    return Ranking(
+        query_id=first.query_id,
+        stage="fuse",
+        hits=tuple(
+            Hit(
+                chunk_id=hit.chunk_id,
+                doc_id=hit.doc_id,
+                start=hit.start,
+                score=score[hit.chunk_id],
+                rank=rank,
+                parts=parts[hit.chunk_id],
+            )
+            for rank, hit in enumerate(order, start=1)
+        ),
+    )

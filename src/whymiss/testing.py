@@ -1,0 +1,91 @@
+"""Public doubles for tests of whymiss and of what plugs into it: fast, offline, deterministic."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from whymiss.protocols import Tokenizer, TokenOffsets
+
+if TYPE_CHECKING:
+    from whymiss.protocols import Vectors
+
+_WORD: Final = re.compile(r"\w+")
+
+
+@dataclass(frozen=True, slots=True)
+class RegexTokenizer:
+    """Words in pieces of at most `piece` letters, every other visible character by itself.
+
+    >>> RegexTokenizer(piece=4).count(["Renewals: two."])
+    [5]
+    """
+
+    piece: int = 8
+    n_special: int = 2
+    _pattern: re.Pattern[str] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        pattern = re.compile(rf"\w{{1,{self.piece}}}|[^\w\s]")
+        object.__setattr__(self, "_pattern", pattern)
+
+    def offsets(self, texts: Sequence[str]) -> list[TokenOffsets]:
+        """Token offsets of each text."""
+        return [self._offsets(text) for text in texts]
+
+    def count(self, texts: Sequence[str]) -> list[int]:
+        """Tokens of each text, special tokens not counted."""
+        return [len(self._pattern.findall(text)) for text in texts]
+
+    def _offsets(self, text: str) -> TokenOffsets:
+        ranges = [match.span() for match in self._pattern.finditer(text)]
+        table = np.array(ranges, dtype=np.int64).reshape(-1, 2)
+        return TokenOffsets(starts=table[:, 0], ends=table[:, 1])
+
+
+@dataclass(frozen=True, slots=True)
+class HashingEncoder:
+    """Bag of words hashed into signed buckets, as a unit vector: texts that share words are close.
+
+    A text without words gets the first axis, so that every vector has length 1.
+
+    >>> vectors = HashingEncoder().encode_documents(["annual plan", "plan annual", "refund"])
+    >>> bool(np.allclose(vectors[0], vectors[1])), vectors.shape
+    (True, (3, 64))
+    """
+
+    dimension: int = 64
+    max_tokens: int = 256
+    tokenizer: Tokenizer = field(default_factory=RegexTokenizer)
+
+    @property
+    def model_version(self) -> str:
+        """Name of the double and its dimension."""
+        return f"hashing-{self.dimension}"
+
+    def encode_documents(
+        self, texts: Sequence[str], *, progress: Callable[[int], None] | None = None
+    ) -> Vectors:
+        """Unit vectors, shape (len(texts), dimension)."""
+        vectors = np.zeros((len(texts), self.dimension), dtype=np.float32)
+        for row, text in zip(vectors, texts, strict=True):
+            for word in _WORD.findall(text.casefold()):
+                bucket = int.from_bytes(
+                    blake2b(word.encode("utf-8", "surrogatepass"), digest_size=8).digest()
+                )
+                row[bucket % self.dimension] += 1.0 if bucket >> 63 else -1.0
+            if not row.any():
+                row[0] = 1.0
+            row /= np.linalg.norm(row)
+        if progress is not None:
+            progress(len(texts))
+        return vectors
+
+    def encode_queries(self, texts: Sequence[str]) -> Vectors:
+        """The same as for documents: queries need no prefix here."""
+        return self.encode_documents(texts)
