@@ -4,18 +4,25 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import math
+import re
 import tomllib
-import types
 import typing
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
+from functools import cache
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Final, Literal, Self
 
 from whymiss.errors import ConfigError
 from whymiss.records import canonical_json, digest
 
 DEFAULT_MODEL = "all-MiniLM-L6-v2"
+
+_LARGEST: Final = 2**31 - 1
+"""No whole number above this: LanceDB takes none, and it is always a slip."""
+
+_INDEX_NAME: Final = re.compile(r"(?=.*[A-Za-z0-9])[A-Za-z0-9._-]{1,100}")
 
 Strategy = Literal[
     "fixed", "recursive", "sentence", "heading", "semantic", "parent_child", "openapi", "document"
@@ -48,6 +55,7 @@ class ChunkingConfig:
     breakpoint_percentile: float = 90.0
 
     def __post_init__(self) -> None:
+        _check_types("chunking", self)
         known = typing.get_args(Strategy)
         if self.strategy not in known and not self.strategy.startswith("custom:"):
             raise _unknown_choice("chunking.strategy", self.strategy, known)
@@ -85,6 +93,7 @@ class EmbeddingConfig:
     device: str = "cpu"
 
     def __post_init__(self) -> None:
+        _check_types("embedding", self)
         if not self.model:
             raise ConfigError("embedding.model needs a model name or folder; got an empty text.")
         _at_least("embedding.max_tokens", self.max_tokens, 0)
@@ -106,9 +115,11 @@ class IndexConfig:
     ef: int = 0
 
     def __post_init__(self) -> None:
-        if not self.name.replace("-", "").replace("_", "").replace(".", "").isalnum():
+        _check_types("index", self)
+        if not _INDEX_NAME.fullmatch(self.name):
             raise ConfigError(
-                f"index.name takes letters, digits, '-', '_' and '.'; got {self.name!r}."
+                "index.name takes 1 to 100 of the letters a-z and A-Z, digits, '-', '_' and '.'; "
+                f"got {self.name!r}."
             )
         for knob in ("nprobes", "refine_factor", "ef"):
             _at_least(f"index.{knob}", getattr(self, knob), 0)
@@ -151,6 +162,7 @@ class RetrievalConfig:
     stop_words: bool = True
 
     def __post_init__(self) -> None:
+        _check_types("retrieval", self)
         _at_least("retrieval.k", self.k, 1)
         if self.candidate_depth < self.k:
             raise ConfigError(
@@ -178,6 +190,7 @@ class RerankConfig:
     allow_download: bool = False
 
     def __post_init__(self) -> None:
+        _check_types("rerank", self)
         _at_least("rerank.depth", self.depth, 1)
 
 
@@ -196,6 +209,7 @@ class ContextConfig:
     deduplicate: bool = True
 
     def __post_init__(self) -> None:
+        _check_types("context", self)
         _at_least("context.token_budget", self.token_budget, 1)
 
 
@@ -222,6 +236,7 @@ class AnswerConfig:
     max_sentences: int = 3
 
     def __post_init__(self) -> None:
+        _check_types("answer", self)
         if self.generator == "openai" and not (self.base_url and self.model):
             raise ConfigError(
                 "answer.generator 'openai' needs answer.base_url and answer.model; got "
@@ -249,6 +264,7 @@ class TraceConfig:
     low_score: float = 0.25
 
     def __post_init__(self) -> None:
+        _check_types("trace", self)
         _between("trace.low_score", self.low_score, -1, 1)
 
 
@@ -269,6 +285,9 @@ class PipelineConfig:
     context: ContextConfig = field(default_factory=ContextConfig)
     answer: AnswerConfig = field(default_factory=AnswerConfig)
     trace: TraceConfig = field(default_factory=TraceConfig)
+
+    def __post_init__(self) -> None:
+        _check_types("PipelineConfig", self)
 
     def flat(self) -> dict[str, Any]:
         """Every knob as {"group.knob": value}, in the order of this page."""
@@ -295,8 +314,7 @@ class PipelineConfig:
             if path not in known:
                 raise _unknown_choice("PipelineConfig", path, tuple(known))
             group, knob = path.split(".")
-            kind = typing.get_type_hints(type(getattr(self, group)))[knob]
-            grouped.setdefault(group, {})[knob] = _typed(path, value, kind)
+            grouped.setdefault(group, {})[knob] = value
         return dataclasses.replace(
             self,
             **{g: dataclasses.replace(getattr(self, g), **knobs) for g, knobs in grouped.items()},
@@ -338,18 +356,16 @@ class PipelineConfig:
         >>> PipelineConfig.from_toml("[retrieval]\\nk = 3").retrieval.k
         3
         """
-        where = "the TOML text"
-        text = str(text_or_path)
-        if isinstance(text_or_path, Path):
-            where = str(text_or_path)
-            try:
-                text = text_or_path.read_text(encoding="utf-8")
-            except OSError as error:
-                raise ConfigError(f"PipelineConfig.from_toml cannot read {where}: {error}") from error
+        where = str(text_or_path) if isinstance(text_or_path, Path) else "the TOML text"
         try:
-            tables = tomllib.loads(text)
-        except tomllib.TOMLDecodeError as error:
-            raise ConfigError(f"PipelineConfig.from_toml: {where} is not TOML: {error}") from error
+            tables = tomllib.loads(_read(text_or_path))
+        except OSError as error:
+            raise ConfigError(f"PipelineConfig.from_toml cannot read {where}: {error}") from error
+        except (ValueError, RecursionError) as error:
+            hint = " A file is passed as a Path." if str(text_or_path).endswith(".toml") else ""
+            raise ConfigError(
+                f"PipelineConfig.from_toml: {where} is not TOML: {error}.{hint}"
+            ) from error
         changes: dict[str, Any] = {}
         for group, knobs in tables.items():
             if not isinstance(knobs, dict):
@@ -361,20 +377,42 @@ class PipelineConfig:
         return cls().replace(changes)
 
 
+def _read(text_or_path: str | Path) -> str:
+    # Editors on Windows put a byte order mark in front, which TOML does not know.
+    return text_or_path.read_text("utf-8-sig") if isinstance(text_or_path, Path) else text_or_path
+
+
+def _check_types(group: str, config: Any) -> None:
+    """Refuse every knob that is not of its annotated type; whole numbers may stand for floats."""
+    for knob, kind in _kinds(type(config)).items():
+        object.__setattr__(config, knob, _typed(f"{group}.{knob}", getattr(config, knob), kind))
+
+
+@cache
+def _kinds(config_type: type) -> dict[str, Any]:
+    return typing.get_type_hints(config_type)
+
+
 def _typed(path: str, value: Any, kind: Any) -> Any:
     if typing.get_origin(kind) is Literal:
         if value not in typing.get_args(kind):
             raise _unknown_choice(path, value, typing.get_args(kind))
         return value
-    if kind is float and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
-    accepted = kind if isinstance(kind, (type, types.UnionType)) else object
+    accepted = (int, float) if kind is float else kind
     if not isinstance(value, accepted) or (isinstance(value, bool) and kind is not bool):
         raise ConfigError(
-            f"{path} must be {getattr(kind, '__name__', kind)}; got {value!r} "
-            f"({type(value).__name__})."
+            f"{path} must be {kind.__name__}; got {value!r} ({type(value).__name__})."
         )
-    return value
+    if kind is int and abs(value) > _LARGEST:
+        raise ConfigError(f"{path} must be at most {_LARGEST}; got a larger number.")
+    return _finite(path, value) if kind is float else value
+
+
+def _finite(path: str, value: float) -> float:
+    if abs(value) > _LARGEST or math.isnan(value):
+        raise ConfigError(f"{path} must be a number of at most {_LARGEST}; got another.")
+    # Plus zero: 0.0 and -0.0 are equal and must not give two fingerprints.
+    return float(value) + 0.0
 
 
 def _unknown_choice(who: str, value: Any, known: tuple[Any, ...]) -> ConfigError:

@@ -28,7 +28,6 @@ _LABEL_CHARACTERS: Final = 200
 """Longest title and heading path of a header: one absurd heading must not eat the budget."""
 
 _SEPARATOR: Final = "\n\n"
-
 _LINE_BREAKS: Final = r"\n\r\x0b\x0c\x1c-\x1e\x85\u2028\u2029"
 # What a reader could take for a passage's header: brackets of any width around digits of any
 # script at the start of a line, after spaces, quotation marks or characters that do not show.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -39,7 +41,7 @@ def test_markers_go_to_their_sentence(
 def test_claims_are_stretches_of_the_answer_in_order(text: str) -> None:
     found = claims(text)
     assert all(0 <= c.start < c.end <= len(text) for c in found)
-    assert all(a.end <= b.start for a, b in zip(found, found[1:], strict=False))
+    assert all(a.end <= b.start for a, b in pairwise(found))
 
 
 @pytest.mark.parametrize(

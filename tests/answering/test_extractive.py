@@ -43,7 +43,8 @@ class CountingEncoder(HashingEncoder):
 
 def generator(encoder: HashingEncoder | None = None, **settings: float) -> ExtractiveGenerator:
     config = AnswerConfig(**settings)  # type: ignore[arg-type]
-    return ExtractiveGenerator(encoder or HashingEncoder(), config)
+    # Many dimensions, so that no two words share one and cosines can be foreseen.
+    return ExtractiveGenerator(encoder or HashingEncoder(dimension=4096), config)
 
 
 def ask(text: str, of: Context, **settings: float) -> str:
@@ -79,25 +80,27 @@ def test_a_question_of_the_page_is_no_answer_but_leads_to_one() -> None:
 
 
 def test_of_two_equal_sentences_the_one_with_a_date_answers_when() -> None:
-    page = context("The notice goes out to owners early. The notice goes out to owners 4 May 2026.")
+    page = context(
+        "The notice goes out to owners as paper letters. "
+        "The notice goes out to owners on 4 May 2026."
+    )
     assert "4 May" in ask("When does the notice go out to owners?", page, max_sentences=1)
 
 
 def test_what_repeats_a_quote_is_not_quoted_again() -> None:
     said = "Refunds take ten business days."
-    page = context(said, said, f"{said[:-1]} always.")
-    assert ask("How long do refunds take in business days?", page) == f"{said} [1]"
+    page = context(said, said, f"In all, {said.lower()}")
+    assert ask("How long do refunds take?", page) == f"{said} [1]"
 
 
 def test_further_sentences_must_be_close_to_the_best() -> None:
-    page = context("Solo plans cost EUR 12 monthly. Solo plans cost EUR 120 annually. Cats purr.")
+    page = context("Solo plans cost EUR 12 now. Solo plans cost EUR 120 now. Solo cats purr.")
     found = ask("What do Solo plans cost?", page, min_support=0.1)
-    assert "EUR 12 " in found
-    assert "Cats" not in found
+    assert found == "Solo plans cost EUR 12 now. [1]\nSolo plans cost EUR 120 now. [1]"
 
 
 def test_no_more_sentences_than_allowed() -> None:
-    page = context(*(f"Plan {name} costs money, says {name * 3}." for name in "abcdefgh"))
+    page = context(*(f"Plan {n} costs money." for n in range(8)))
     found = ask("Which plan costs money?", page, max_sentences=2, min_support=0.0)
     assert len(found.splitlines()) == 2
 

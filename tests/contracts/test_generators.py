@@ -27,7 +27,7 @@ class _Parrot(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         passages = request["messages"][1]["content"].split("Passages:\n\n", 1)[1]
-        said = (passages.splitlines() + [""])[1]
+        said = [*passages.splitlines(), ""][1]
         content = f"{said or 'Nothing'} [1][2]. More of it [99]."
         body = json.dumps({"choices": [{"message": {"content": content}}]}).encode()
         self.send_response(200)
@@ -96,8 +96,8 @@ def test_it_gives_the_same_answer_twice(generator: Generator) -> None:
 
 texts = st.lists(
     st.sampled_from(
-        ["Refunds take ten days. ", "\n", "\n\n", "| a | b |\n", "|---|---|\n", "[2] x ", "- item\n",
-         "# H\n", "Why? ", "No. ", "$5 <b>", "Key: value\n", "é\u0301 ", "99.9 % "]
+        ["Refunds take ten days. ", "\n", "\n\n", "| a | b |\n", "|---|---|\n", "[2] x ",
+         "- item\n", "# H\n", "Why? ", "No. ", "$5 <b>", "Key: value\n", "é\u0301 ", "99.9 % "]
     ),
     min_size=1,
     max_size=12,

@@ -170,7 +170,7 @@ def test_a_parser_that_crashes_the_interpreter_is_reported(monkeypatch: pytest.M
 
     monkeypatch.setattr("whymiss.documents.sandbox.subprocess.Popen", crashing)
     reply = read_limited(b"x", "a.md", limits=FAST)
-    assert reply == {"status": "failed", "reason": "its parser crashed with SIGSEGV"}
+    assert reply == {"status": "failed", "reason": "its parser crashed: Segmentation fault"}
 
 
 def test_output_beyond_the_cap_fails_instead_of_filling_the_disk(
@@ -185,6 +185,21 @@ def test_output_beyond_the_cap_fails_instead_of_filling_the_disk(
     monkeypatch.setattr("whymiss.documents.sandbox.subprocess.Popen", chatty)
     reply = read_limited(b"x", "a.md", limits=Limits(text_chars=1))
     assert reply["status"] == "failed"
+
+
+@pytest.mark.parametrize("output", ["not json", "[]", "{}", "[" * 100_000])
+def test_an_answer_that_makes_no_sense_is_a_failure(
+    monkeypatch: pytest.MonkeyPatch, output: str
+) -> None:
+    real = subprocess.Popen
+
+    def babbling(command: list[str], **options: Any) -> subprocess.Popen[bytes]:
+        return real([sys.executable, "-c", f"print({output!r})"], **options)
+
+    monkeypatch.setattr("whymiss.documents.sandbox.subprocess.Popen", babbling)
+    reply = read_limited(b"x", "a.md", limits=FAST)
+    assert reply["status"] == "failed"
+    assert "no valid answer" in reply["reason"]
 
 
 def test_the_child_may_neither_connect_nor_start_anything() -> None:

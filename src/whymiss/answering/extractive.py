@@ -19,8 +19,8 @@ from whymiss.records import Answer, Citation, Context, Passage, Query
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-CANDIDATES: Final = 24
-"""Most statements that are encoded for one answer: tenths of a second on two cores."""
+CANDIDATES: Final = 16
+"""Most statements that are encoded for one answer; on our own questions 48 found no more."""
 
 COSINE_SHARE: Final = 0.6
 """What the encoder's cosine counts for in a statement's support; shared words have the rest."""
@@ -29,7 +29,7 @@ CLOSE: Final = 0.9
 """A further statement must score at least this share of the best one."""
 
 REDUNDANT: Final = 0.7
-"""A statement whose terms stand to this share in those already quoted adds nothing."""
+"""A statement with this share of its terms among those quoted, and no new number, adds nothing."""
 
 _SHORT: Final = 8
 """Words below which a statement is not understood without what it stands under."""
@@ -49,7 +49,7 @@ class ExtractiveGenerator:
     amount slightly prefers statements that have one.
 
     The best statement is quoted when its support reaches `config.min_support`; up to
-    `config.max_sentences` in all when they score at least 0.9 of the best and add words.
+    `config.max_sentences` in all when they score at least 0.9 of the best and add words or numbers.
     Otherwise the generator abstains and says how close the best statement came.
 
     Support measures closeness to the question, not truth: a quote is always in the context, but it
@@ -57,7 +57,7 @@ class ExtractiveGenerator:
 
     Parameters
     ----------
-    encoder : any encoder; asked once for the question and once for at most 24 statements, those
+    encoder : any encoder; asked once for the question and once for at most 16 statements, those
         that share most with the question and, among equals, those of earlier passages.
     config : `min_support` and `max_sentences`.
     """
@@ -169,17 +169,22 @@ def _candidates(question: str, context: Context) -> list[_Candidate]:
     return [found[i] for i in sorted(kept)]
 
 
+_MONTHS: Final = "january|february|march|april|june|july|august|september|october|november|december"
+# What questions ask for, and what such a value looks like. "may" alone is rarely a month.
 _ASKED_FOR: Final = (
     (
         re.compile(r"\b(?:when|what (?:date|day|time)|how long|until|since|deadline)\b", re.I),
-        re.compile(r"\d{4}-\d\d|\d{1,2}:\d\d|\b(?:minute|hour|day|week|month|year|january|february"
-                   r"|march|april|june|july|august|september|october|november|december)", re.I),
+        re.compile(
+            rf"\d-\d\d|\d:\d\d|\b(?:19|20)\d\d\b|\d may\b|\bmay \d|\b(?:{_MONTHS})\b"
+            r"|\b(?:minute|hour|day|week|month|year)s?\b",
+            re.I,
+        ),
     ),
     (
-        re.compile(r"\bhow (?:much|many)|\b(?:price|cost|fee|number of|limit|maximum)\b", re.I),
+        re.compile(r"\bhow (?:much|many)\b|\b(?:price|cost|fee|number of|limit|maximum)\b", re.I),
         re.compile(r"\d|\b(?:one|two|three|four|five|six|seven|eight|nine|ten|twelve)\b", re.I),
     ),
-)  # fmt: skip
+)
 
 
 def _fits(question: str, statement: str) -> bool:
@@ -190,14 +195,15 @@ def _fits(question: str, statement: str) -> bool:
 def _varied(ranked: Sequence[_Candidate], most: int) -> list[_Candidate]:
     """The first, and those after it that do not repeat what is already quoted."""
     chosen: list[_Candidate] = []
+    known: frozenset[str] = frozenset()
     for candidate in ranked:
         own = terms(candidate.text)
-        known = [terms(other.text) for other in chosen]
-        if any(
-            len(own & other) >= REDUNDANT * max(1, min(len(own), len(other))) for other in known
-        ):
+        # A second price or date is news even where all words around it are the same.
+        news = [term for term in own - known if any(c.isdigit() for c in term)]
+        if chosen and not news and len(own & known) >= REDUNDANT * len(own):
             continue
         chosen.append(candidate)
+        known |= own
         if len(chosen) == most:
             break
     return chosen

@@ -78,7 +78,9 @@ def pack_run(layout: Layout, run: Run, limits: Limits, *, oversize: Oversize) ->
     borders = [run[0]]
     finest: list[Ints] = [layout.sentences]
     for first, last, block in _parts(layout, run):
-        if oversize == "keep" and block.kind in _KEPT:
+        whole = oversize == "keep" and block.kind in _KEPT
+        fits = layout.tokens((first, last)) <= limits.size
+        if whole or (fits and not limits.overlap):
             borders.append(last)
             continue
         levels = _levels(layout, block, last=last)

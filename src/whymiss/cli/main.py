@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from whymiss import __version__
+from whymiss.cli.demo import demo
 from whymiss.cli.options import (
     FAILED_FILES,
     config_options,
@@ -35,6 +36,9 @@ def main() -> None:
 
     Exit codes: 0 done; 1 an error, told on stderr; 2 wrong usage; 3 done, but some files failed.
     """
+
+
+main.add_command(demo)
 
 
 @main.command()

@@ -7,7 +7,6 @@ words; nothing is caught here that was not raised on purpose.
 
 from __future__ import annotations
 
-import contextlib
 import json
 import sys
 from typing import Any
@@ -22,36 +21,43 @@ _FORBIDDEN = (
 def main() -> None:
     """Read one request from standard input and answer it on standard output."""
     request = json.loads(sys.stdin.buffer.readline())
-    limit_resources(request)
+    unbounded = limit_resources(request)
     sys.addaudithook(_deny)
     sidecar = sys.stdin.buffer.read(request["sidecar_bytes"])
     data = sys.stdin.buffer.read()
     reply = answer(data, sidecar, request)
+    if unbounded and "warnings" in reply:
+        reply["warnings"].append(f"limits this system refused: {', '.join(unbounded)}")
     sys.stdout.buffer.write(json.dumps(reply, ensure_ascii=False).encode("utf-8"))
 
 
-def limit_resources(request: dict[str, Any]) -> None:
-    """Bound memory, processor time, files and output of this process, where the system can.
+def limit_resources(request: dict[str, Any]) -> list[str]:
+    """Bound memory, processor time, files and output of this process; names of bounds refused.
 
-    Windows cannot; there the parent's clock is the only bound.
+    Windows has none of them (see `Limits`); there the parent's clock is the only bound.
     """
     try:
         import resource
     except ModuleNotFoundError:
-        return
+        return []
     bounds = {
-        resource.RLIMIT_AS: request["memory_bytes"],
-        resource.RLIMIT_CPU: request["cpu_seconds"],
-        resource.RLIMIT_FSIZE: request["output_bytes"],
-        resource.RLIMIT_CORE: 0,
-        resource.RLIMIT_NOFILE: 64,
+        "AS": request["memory_bytes"],
+        "CPU": request["cpu_seconds"],
+        "FSIZE": request["output_bytes"],
+        "CORE": 0,
+        "NOFILE": 64,
     }
-    for kind, wanted in bounds.items():
+    refused = []
+    for name, wanted in bounds.items():
+        kind = getattr(resource, f"RLIMIT_{name}")
         _, hard = resource.getrlimit(kind)
         bound = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
-        # macOS refuses to bound the address space; the other bounds and the clock still hold.
-        with contextlib.suppress(ValueError, OSError):
+        try:
             resource.setrlimit(kind, (bound, bound))
+        except (ValueError, OSError):
+            # macOS refuses to bound the address space; the other bounds and the clock still hold.
+            refused.append(f"RLIMIT_{name}")
+    return refused
 
 
 def answer(data: bytes, sidecar: bytes, request: dict[str, Any]) -> dict[str, Any]:

@@ -58,9 +58,18 @@ def read_limited(
         code, timed_out = _run(stdin, stdout, stderr, limits.wall_seconds)
         if code == 0 and stdout.seek(0, os.SEEK_END) <= output_bytes:
             stdout.seek(0)
-            reply: dict[str, Any] = json.loads(stdout.read())
-            return reply
+            return _answer(stdout.read())
         return {"status": "failed", "reason": _last_words(code, timed_out, _tail(stderr), limits)}
+
+
+def _answer(output: bytes) -> dict[str, Any]:
+    try:
+        reply = json.loads(output)
+    except (ValueError, RecursionError) as error:
+        return {"status": "failed", "reason": f"its parser gave no valid answer: {error}"}
+    if not isinstance(reply, dict) or not {"status", "reason"} <= reply.keys():
+        return {"status": "failed", "reason": "its parser gave no valid answer"}
+    return reply
 
 
 def _run(
@@ -137,5 +146,5 @@ def _last_words(code: int, timed_out: bool, tail: str, limits: Limits) -> str:
     if code in cpu:
         return f"stopped after {limits.cpu_seconds} s of processor time"
     if code < 0:
-        return f"its parser crashed with {signal.Signals(-code).name} {tail}".rstrip()
+        return f"its parser crashed: {signal.strsignal(-code)} {tail}".rstrip()
     return f"its parser stopped: {tail or f'exit code {code}'}"

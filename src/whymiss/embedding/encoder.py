@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
@@ -112,6 +113,7 @@ class SentenceTransformersEncoder:
 
     def _load(self) -> Any:
         stay_offline()
+        yield_idle_cores()
         from sentence_transformers import SentenceTransformer
         from transformers.utils import logging as transformers_logging
 
@@ -151,3 +153,13 @@ def batches_by_length(lengths: Sequence[int], tokens_per_batch: int) -> Iterator
         batch.append(i)
     if batch:
         yield batch
+
+
+def yield_idle_cores() -> None:
+    """Let threads that wait for each other sleep instead of spinning, unless the user decided.
+
+    OpenMP's default is to spin. On a machine that is busy with something else, a browser say, each
+    thread then burns the time slice the other one needs, and one short question took 730 ms
+    instead of 15. Read when torch is first imported, so this runs before.
+    """
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")

@@ -41,10 +41,11 @@ def read_catalogue(store: Store) -> Catalogue:
     if _TABLE not in store.table_names():
         return Catalogue(0, {}, {}, {}, {})
     table = store.open_table(_TABLE, DOCUMENTS)
-    rows = table.search().select(_LIGHT).to_arrow().to_pylist()
+    version = store.pin(table)
+    rows = store.read(table, _LIGHT).to_pylist()
     rows.sort(key=lambda row: row["doc_id"])
     return Catalogue(
-        version=table.version,
+        version=version,
         documents={row["doc_id"]: document_of(row) for row in rows},
         content_hashes={row["doc_id"]: row["content_hash"] for row in rows},
         row_hashes={row["doc_id"]: row["row_hash"] for row in rows},
@@ -64,8 +65,8 @@ def read_documents(store: Store, doc_ids: Sequence[str]) -> dict[str, Document]:
     if not doc_ids or _TABLE not in store.table_names():
         return {}
     table = store.open_table(_TABLE, DOCUMENTS)
-    query = table.search().where(is_one_of("doc_id", list(doc_ids)))
-    return {row["doc_id"]: document_of(row) for row in query.to_arrow().to_pylist()}
+    rows = store.read(table, where=is_one_of("doc_id", list(doc_ids)))
+    return {row["doc_id"]: document_of(row) for row in rows.to_pylist()}
 
 
 def write_documents(store: Store, documents: Sequence[Document]) -> None:
@@ -97,7 +98,7 @@ def read_sources(store: Store, root: str | None = None) -> list[dict[str, Any]]:
     """The last report of every file, or of those below one ingested folder."""
     if "sources" not in store.table_names():
         return []
-    rows = store.open_table("sources", SOURCES).search().to_arrow().to_pylist()
+    rows = store.read(store.open_table("sources", SOURCES)).to_pylist()
     kept = [row for row in rows if root is None or row["root"] == root]
     return sorted(kept, key=lambda row: (row["root"], row["doc_id"]))
 

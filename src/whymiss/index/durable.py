@@ -1,8 +1,9 @@
-"""What LanceDB leaves undone on a local disk: force commits out, take back a torn one.
+"""What LanceDB leaves undone on a local disk: force commits out, take back torn ones.
 
-LanceDB never calls fsync, so a power cut can leave the newest manifest or data file short, and
-such a file keeps the table from opening for good. After each commit its new files are forced to
-disk and the version is noted. On opening, only versions newer than the noted one may be set aside.
+LanceDB never calls fsync, so a power cut can leave the newest files short or zeroed, and such a
+file keeps the table from opening for good. After each commit its new files are forced to disk and
+the version is noted. On opening, only versions newer than the noted one are looked at closely, and
+only they may be set aside.
 """
 
 from __future__ import annotations
@@ -10,12 +11,12 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 
 _NOTE: Final = "_synced.json"
-_QUARANTINE: Final = "_quarantine"
 
 
 def force_to_disk(table_folder: Path, version: int) -> None:
@@ -25,16 +26,19 @@ def force_to_disk(table_folder: Path, version: int) -> None:
     """
     if not table_folder.is_dir():
         return
-    noted = _read_note(table_folder)
-    folders: set[Path] = set()
-    newest = noted["mtime_ns"]
+    since = _read_note(table_folder)["mtime_ns"]
+    if since > time.time_ns():
+        # The clock was set back: times tell nothing about what is new.
+        since = 0
+    folders: set[Path] = {table_folder, table_folder.parent}
+    newest = since
     for path, modified in _files(table_folder):
         # Files are written once and never changed: an older one is on disk already.
-        if modified >= noted["mtime_ns"]:
+        if modified >= since:
             _fsync(path)
-            folders.add(path.parent)
+            folders.update(p for p in path.parents if p.is_relative_to(table_folder))
             newest = max(newest, modified)
-    for folder in sorted(folders | {table_folder}):
+    for folder in sorted(folders):
         _fsync(folder)
     note = table_folder / _NOTE
     scratch = note.with_suffix(".tmp")
@@ -44,34 +48,64 @@ def force_to_disk(table_folder: Path, version: int) -> None:
     _fsync(table_folder)
 
 
-def take_back_torn_commit(table_folder: Path, readable: Callable[[], bool]) -> list[str]:
-    """Move manifests newer than the noted version aside, newest first, until the table reads.
+def synced_version(table_folder: Path) -> int:
+    """The version that is known to be on disk; 0 when none ever was."""
+    return _read_note(table_folder)["version"]
+
+
+def newest_version(table_folder: Path) -> int:
+    """The highest version that has a manifest, readable or not; 0 when there is none."""
+    return max(_manifests(table_folder), default=0)
+
+
+def take_back_torn_commits(
+    table_folder: Path, quarantine: Path, reads: Callable[[int], bool]
+) -> list[str]:
+    """Set aside what a power cut left of commits that were never known to be on disk.
+
+    Nothing is deleted, and nothing of the noted version or an older one is touched. The data files
+    of a torn commit stay where they are: without its manifest nothing refers to them.
 
     Parameters
     ----------
     table_folder : the table's local folder.
-    readable : opens the newest version and reads all of it; False when that fails.
+    quarantine : where manifests are moved to; the whole table, if none of it was ever durable.
+    reads : opens a version and reads all of it; False when that fails.
 
     Returns
     -------
     list of str
-        Names of the manifests set aside, empty when the table reads as it is, or when nothing
-        newer than the noted version is left to set aside.
+        Names of what was set aside, newest first.
     """
     moved: list[str] = []
-    if not table_folder.is_dir() or readable():
-        return moved
-    noted = _read_note(table_folder)["version"]
-    for manifest in sorted((table_folder / "_versions").glob("*.manifest"), key=_version_of)[::-1]:
-        if _version_of(manifest) <= noted:
-            break
-        target = table_folder / _QUARANTINE
-        target.mkdir(exist_ok=True)
-        shutil.move(manifest, target / manifest.name)
-        moved.append(manifest.name)
-        if readable():
-            break
+    durable = synced_version(table_folder)
+    for version, manifest in sorted(_manifests(table_folder).items(), reverse=True):
+        if version > durable and not reads(version):
+            _move(manifest, quarantine / table_folder.name)
+            moved.append(manifest.name)
+    if durable == 0 and not _manifests(table_folder):
+        # Cut off while it was made. Its empty shell would keep the name taken for ever.
+        _move(table_folder, quarantine)
+        moved.append(table_folder.name)
+    _fsync(table_folder.parent)
     return moved
+
+
+def _move(path: Path, folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    target = folder / path.name
+    number = 1
+    while target.exists():
+        target = folder / f"{path.name}.{number}"
+        number += 1
+    parent = path.parent
+    shutil.move(path, target)
+    _fsync(folder)
+    _fsync(parent)
+
+
+def _manifests(table_folder: Path) -> dict[int, Path]:
+    return {_version_of(path): path for path in (table_folder / "_versions").glob("*.manifest")}
 
 
 def _version_of(manifest: Path) -> int:
@@ -84,17 +118,17 @@ def _files(folder: Path) -> Iterator[tuple[Path, int]]:
     for base, _, names in os.walk(folder):
         for name in names:
             path = Path(base) / name
-            if name.startswith(_NOTE[:-5]) or _QUARANTINE in path.parts:
-                continue
-            yield path, path.stat().st_mtime_ns
+            if path.stem != Path(_NOTE).stem:
+                yield path, path.stat().st_mtime_ns
 
 
 def _read_note(folder: Path) -> dict[str, int]:
-    note = folder / _NOTE
-    if not note.is_file():
+    try:
+        noted = json.loads((folder / _NOTE).read_text(encoding="utf-8"))
+        return {"version": int(noted["version"]), "mtime_ns": int(noted["mtime_ns"])}
+    except (OSError, ValueError, KeyError, TypeError):
+        # Never written, or not by us: then nothing is known to be on disk.
         return {"version": 0, "mtime_ns": 0}
-    loaded: dict[str, int] = json.loads(note.read_text(encoding="utf-8"))
-    return loaded
 
 
 def _fsync(path: Path) -> None:

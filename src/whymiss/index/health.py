@@ -34,7 +34,8 @@ def index_health(store: Store) -> pd.DataFrame:
 def _row(store: Store, name: str, states: dict[str, str]) -> dict[str, Any]:
     manifest = store.manifest(name)
     table = store.open_index(name)
-    found = table.search().select(_NEEDED).to_arrow().to_pylist()
+    version = store.pin(table)
+    found = store.read(table, _NEEDED).to_pylist()
     here = {row["doc_id"]: row["doc_state"] for row in found}
     vector_indexes = [i for i in table.list_indices() if "vector" in i.columns]
     return {
@@ -50,7 +51,7 @@ def _row(store: Store, name: str, states: dict[str, str]) -> dict[str, Any]:
         "n_missing": len(states.keys() - here.keys()),
         "n_stale": sum(states[d] != s for d, s in here.items() if d in states),
         "n_orphan": len(here.keys() - states.keys()),
-        "version": int(table.version),
+        "version": version,
         "ann": vector_indexes[0].index_type if vector_indexes else "none",
         "n_unindexed": unindexed_rows(table) if vector_indexes else None,
     }

@@ -73,10 +73,10 @@ def read_snapshot(store: Store, name: str) -> Snapshot:
     ------
     StoreError : rows of different models, or vectors that can never be found (not finite, zero).
     """
-    manifest = store.manifest(name)
     table = store.open_index(name)
-    version = int(table.version)
-    rows = table.search().to_arrow()
+    version = store.pin(table)
+    manifest = store.manifest_of(table)
+    rows = store.read(table)
     order = np.lexsort(
         [np.asarray(rows.column(c).to_pylist()) for c in ("chunk_id", "start", "doc_id")]
     ) if len(rows) else np.empty(0, dtype=np.int64)

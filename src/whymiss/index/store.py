@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import re
+import shutil
+import uuid
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,12 +20,20 @@ from lancedb.expr import col, lit
 from platformdirs import user_data_path
 
 from whymiss.errors import IndexNotFoundError, StoreError
-from whymiss.index.durable import force_to_disk, take_back_torn_commit
+from whymiss.index.durable import (
+    force_to_disk,
+    newest_version,
+    synced_version,
+    take_back_torn_commits,
+)
 from whymiss.index.schema import FORMAT_VERSION, Manifest
 from whymiss.records import digest
 
 _INDEX_PREFIX: Final = "index_"
-_COMMITS_BEFORE_COMPACTION: Final = 20
+_SMALL_FILES_BEFORE_COMPACTION: Final = 20
+_VERSIONS_KEPT_FOR: Final = timedelta(days=7)
+_FOR_EVER: Final = timedelta(days=36500)
+_LANCE_ERRORS: Final = (OSError, RuntimeError, ValueError)
 
 
 class Store:
@@ -43,13 +53,11 @@ class Store:
         self.state = self.local or user_data_path("whymiss") / digest(self.uri)[:16]
         self.state.mkdir(parents=True, exist_ok=True)
         self._lock = FileLock(self.state / "write.lock", timeout=lock_timeout)
-        self._commits: dict[str, int] = {}
-        self._handles: dict[str, Any] = {}
         try:
             # Without this, a second connection serves what it saw when it opened.
             self._db = lancedb.connect(str(self.local or uri), read_consistency_interval=timedelta(0))
             names = self.table_names()
-        except (OSError, RuntimeError, ValueError) as error:
+        except _LANCE_ERRORS as error:
             raise StoreError(f"the store {self.uri} cannot be opened: {error}") from error
         self._heal(names)
 
@@ -95,10 +103,11 @@ class Store:
 
     def open_table(self, name: str, schema: pa.Schema) -> Any:
         """A table, made empty with its key if it is not there. Call under `writing` to create."""
-        if name not in self.table_names():
-            table = self._db.create_table(name, schema=schema, exist_ok=True)
-            self.committed(table)
-        return self._db.open_table(name)
+        with self._told(name):
+            if name not in self.table_names():
+                table = self._db.create_table(name, schema=schema, exist_ok=True)
+                self.committed(table)
+            return self._db.open_table(name)
 
     def open_index(self, name: str) -> Any:
         """The table of an index.
@@ -113,17 +122,35 @@ class Store:
                 f"there is no index {name!r} in {self.uri}; it has: {known}. "
                 "Build it with ingest() or build(config)."
             )
-        return self._db.open_table(_INDEX_PREFIX + name)
+        with self._told(_INDEX_PREFIX + name):
+            return self._db.open_table(_INDEX_PREFIX + name)
 
     def create_index(self, name: str, schema: pa.Schema) -> Any:
         """A new, empty index."""
         return self.open_table(_INDEX_PREFIX + name, schema)
 
+    def replace_index(self, name: str, rows: pa.Table) -> Any:
+        """Put other rows, of another schema if need be, in place of an index, in one commit."""
+        return self.overwrite(_INDEX_PREFIX + name, rows)
+
+    def overwrite(self, table_name: str, rows: pa.Table | pa.RecordBatchReader) -> Any:
+        """Write every row of a table anew in one commit; earlier versions stay readable."""
+        with self._told(table_name):
+            table = self._db.create_table(table_name, data=rows, mode="overwrite")
+            self.committed(table)
+        return table
+
     def drop_index(self, name: str) -> None:
-        """Remove an index and its rows."""
-        self.open_index(name)
-        self._handles.pop(name, None)
-        self._db.drop_table(_INDEX_PREFIX + name)
+        """Remove an index and its rows. Call under `writing()`."""
+        table_name = self.open_index(name).name
+        if self.local is None:
+            self._db.drop_table(table_name)
+            return
+        # One rename: stopped in the middle of removing files, half a table would stay.
+        grave = self.quarantine / f"{table_name}.{uuid.uuid4().hex}"
+        self.quarantine.mkdir(exist_ok=True)
+        self._folder(table_name).rename(grave)
+        shutil.rmtree(grave)
 
     def manifest(self, name: str) -> Manifest:
         """What an index was built with.
@@ -143,11 +170,34 @@ class Store:
 
     def index_stamp(self, name: str) -> tuple[str, int]:
         """Which build of an index is there now, and its version; cheap enough for every question."""
-        table = self._handles.get(name)
-        if table is None:
-            table = self._handles[name] = self.open_index(name)
+        table = self.open_index(name)
         manifest = Manifest.from_schema(table.schema)
         return (manifest.created if manifest else "", int(table.version))
+
+    def pin(self, table: Any) -> int:
+        """Hold a handle at the newest version, so that all it reads belongs together.
+
+        Returns the version. A pinned handle cannot write.
+        """
+        with self._told(table.name):
+            version = int(table.version)
+            table.checkout(version)
+        return version
+
+    def read(self, table: Any, columns: list[str] | None = None, where: Any = None) -> pa.Table:
+        """Rows of a table, all of them unless `where`, a LanceDB expression, says which.
+
+        Raises
+        ------
+        StoreError : a file of the table is damaged or gone.
+        """
+        query = table.search()
+        if columns is not None:
+            query = query.select(columns)
+        if where is not None:
+            query = query.where(where)
+        with self._told(table.name):
+            return query.to_arrow()
 
     def upsert(self, table: Any, rows: pa.Table, *, key: str, replacing: Any = None) -> None:
         """Write rows in one commit: same key replaces, and rows of `replacing` not given go.
@@ -157,76 +207,138 @@ class Store:
         merge = table.merge_insert(key).when_matched_update_all().when_not_matched_insert_all()
         if replacing is not None:
             merge = merge.when_not_matched_by_source_delete(replacing)
-        merge.execute(rows)
-        self.committed(table)
+        with self._told(table.name):
+            merge.execute(rows)
+            self.committed(table)
 
     def delete(self, table: Any, column: str, values: list[str]) -> None:
         """Delete the rows whose column has one of the values, in one commit."""
         if values:
-            table.delete(is_one_of(column, values))
-            self.committed(table)
+            with self._told(table.name):
+                table.delete(is_one_of(column, values))
+                self.committed(table)
 
     def committed(self, table: Any) -> None:
         """Make the last commit durable."""
         if self.local is not None:
             force_to_disk(self._folder(table.name), table.version)
-        self._commits[table.name] = self._commits.get(table.name, 0) + 1
 
-    def compact(self, table: Any, *, at_least: int = _COMMITS_BEFORE_COMPACTION) -> None:
-        """Merge small files once enough commits were made; many small files slow every search."""
-        if self._commits.get(table.name, 0) >= at_least:
-            table.optimize()
+    def compact(self, table: Any, *, at_least: int = _SMALL_FILES_BEFORE_COMPACTION) -> None:
+        """Merge small files once there are many of them, for they slow every search."""
+        # Counted on disk: many short sessions would never reach a count kept in memory.
+        if table.stats()["fragment_stats"]["num_small_fragments"] >= at_least:
+            self.optimize(table)
+
+    def optimize(self, table: Any, *, keeping: timedelta = _VERSIONS_KEPT_FOR) -> None:
+        """Merge files, bring vector indexes up to date, and forget versions older than `keeping`."""
+        with self._told(table.name):
+            # Old versions go only once the new one is on disk: a power cut in between could
+            # otherwise tear the new one when the last good one is gone already.
+            table.optimize(cleanup_older_than=_FOR_EVER)
             self.committed(table)
-            self._commits[table.name] = 0
+            with warnings.catch_warnings():
+                warnings.filterwarnings("ignore", message="optimize.cleanup_older_than=0")
+                table.optimize(cleanup_older_than=keeping)
+            self.committed(table)
+
+    @property
+    def quarantine(self) -> Path:
+        """Where torn commits are set aside."""
+        return self.state / "_quarantine"
 
     def _folder(self, table_name: str) -> Path:
         assert self.local is not None
         return self.local / f"{table_name}.lance"
 
+    @contextmanager
+    def _told(self, table_name: str) -> Iterator[None]:
+        try:
+            yield
+        except _LANCE_ERRORS as error:
+            raise StoreError(
+                f"table {table_name!r} in {self.uri} cannot be used: {str(error)[:300]}. If a file "
+                "is damaged, restore the table's folder from a backup, or move it away and ingest "
+                "again."
+            ) from error
+
     def _heal(self, names: list[str]) -> None:
         if self.local is None:
             return
         for name in names:
-            if self._reads(name):
+            if self._is_sound(name):
                 continue
+            # Perhaps another process is making this table just now: once it is done, look again.
             with self.writing():
-                moved = take_back_torn_commit(self._folder(name), lambda name=name: self._reads(name))
-            if not self._reads(name):
+                if self._is_sound(name):
+                    continue
+                moved = take_back_torn_commits(
+                    self._folder(name), self.quarantine, partial(self._reads, name)
+                )
+                sound = not self._folder(name).exists() or self._is_sound(name)
+            if not sound:
                 raise StoreError(
                     f"table {name!r} in {self.uri} cannot be read, and no unfinished commit "
-                    f"explains it (set aside: {moved or 'nothing'}). Restore it from a backup, or "
-                    "move its folder away and ingest again."
+                    f"explains it (set aside: {', '.join(moved) or 'nothing'}). Restore its folder "
+                    "from a backup, or move it away and ingest again."
                 )
             warnings.warn(
                 f"table {name!r} in {self.uri} had a torn commit; set aside: {', '.join(moved)} "
-                f"(kept in {self._folder(name) / '_quarantine'}). Ingest again to redo it.",
+                f"(kept in {self.quarantine}). Ingest again to redo it.",
                 stacklevel=3,
             )
 
-    def _reads(self, name: str) -> bool:
-        # A scan of one row of every column opens the manifest and the footer of a data file; the
-        # size check finds files cut short behind it.
+    def _is_sound(self, name: str) -> bool:
+        """Whether the newest version opens and, unless it is known to be on disk, reads whole."""
+        folder = self._folder(name)
+        durable, newest = synced_version(folder), newest_version(folder)
+        if newest == durable:
+            return newest > 0 and self._opens(name, newest)
+        if not all(self._opens(name, version) for version in range(durable + 1, newest)):
+            return False
+        if not self._reads(name, newest):
+            return False
+        self._note(name)
+        return True
+
+    def _note(self, name: str) -> None:
+        """Force out what a killed writer left, so that the next opening is quick."""
+        try:
+            with self._lock.acquire(timeout=0):
+                self.committed(self._db.open_table(name))
+        except Timeout:
+            pass  # Whoever holds the lock does it.
+
+    def _opens(self, name: str, version: int) -> bool:
         try:
             table = self._db.open_table(name)
-            table.head(1)
-            table.count_rows()
-        except (OSError, RuntimeError, ValueError):
+            table.checkout(version)
+            # A manifest full of zeros opens, as an empty version 0.
+            return int(table.version) == version
+        except _LANCE_ERRORS:
             return False
-        return self.local is None or not _cut_short(self._folder(name))
+
+    def _reads(self, name: str, version: int) -> bool:
+        try:
+            table = self._db.open_table(name)
+            table.checkout(version)
+            if int(table.version) != version:
+                return False
+            for _ in table.search().to_batches():
+                pass
+            _search_once(table)
+        except _LANCE_ERRORS:
+            return False
+        return True
 
 
-def _cut_short(folder: Path) -> bool:
-    """Whether a data file lacks Lance's closing magic bytes."""
-    for path in (folder / "data").glob("*.lance"):
-        with path.open("rb") as file:
-            if file.seek(0, os.SEEK_END) < 4:
-                return True
-            file.seek(-4, os.SEEK_END)
-            if file.read(4) != b"LANC":
-                return True
-    return False
+def _search_once(table: Any) -> None:
+    """Open the files of every vector index."""
+    for index in table.list_indices():
+        for column in index.columns:
+            length = table.schema.field(column).type.list_size
+            table.search([1.0] * length, vector_column_name=column).limit(1).to_arrow()
 
 
 def is_one_of(column: str, values: list[str]) -> Any:
     """The LanceDB expression "column is one of these"; never built from text."""
-    return col(column).isin(values) if len(values) > 1 else col(column) == lit(values[0])
+    return col(column) == lit(values[0]) if len(values) == 1 else col(column).isin(values)

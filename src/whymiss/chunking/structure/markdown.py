@@ -12,6 +12,7 @@ from markdown_it.token import Token
 
 from whymiss.chunking.structure.lines import Lines
 from whymiss.chunking.structure.parts import (
+    LONGEST_TITLE,
     Attributes,
     Block,
     BlockKind,
@@ -59,6 +60,7 @@ def outline(text: str) -> Outline:
         start, end = lines.starts[first], lines.starts[min(last, len(lines))]
         if token.type == "heading_open":
             title, attributes = split_attributes(tokens[place + 1].content)
+            title = title[:LONGEST_TITLE]
             headings.append(Heading(start, int(token.tag[1:]), title, attributes))
         kind = _KINDS.get(token.type, "paragraph")
         blocks.append(Block(kind, start, end, _cuts(kind, tokens, place, lines)))

@@ -12,6 +12,8 @@ BlockKind = Literal["heading", "paragraph", "table", "list", "code", "blockquote
 Attributes = Mapping[str, Any]
 
 _DEEPEST: Final = 32
+LONGEST_TITLE: Final = 300
+"""Characters of a title that are kept: a heading of a megabyte is no name for anything."""
 
 
 @dataclass(frozen=True, slots=True)

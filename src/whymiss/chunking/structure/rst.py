@@ -8,6 +8,7 @@ from typing import Final
 
 from whymiss.chunking.structure.lines import Lines
 from whymiss.chunking.structure.parts import (
+    LONGEST_TITLE,
     Block,
     BlockKind,
     Heading,
@@ -65,6 +66,8 @@ class _Scan:
 
     def _heading_size(self, number: int) -> int:
         """Lines of the heading that begins here: 2, 3 with an overline, 0 if there is none."""
+        if number >= len(self.lines):
+            return 0
         if self._is_adornment(number) and not self.lines.blank(number + 1):
             over, title = self.lines.lines[number].rstrip(), self.lines.lines[number + 1].strip()
             under = self._text(number + 2).rstrip()
@@ -88,7 +91,7 @@ class _Scan:
         style = (self.lines.lines[number + size - 1][0], size == 3)
         level = self.ranks.setdefault(style, len(self.ranks) + 1)
         start = self._with_targets(number)
-        self.headings.append(Heading(start, level, _title(line)))
+        self.headings.append(Heading(start, level, _title(line[:LONGEST_TITLE])))
         self.blocks.append(Block("heading", start, self.lines.starts[number + size]))
         return number + size
 

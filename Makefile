@@ -1,0 +1,52 @@
+# Two commands do all the set-up: `make lab` opens the workbench, `make test` runs every test.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STORE ?= .whymiss
+CORPUS := data/helpdesk/docs
+# No network at run time and nothing sent anywhere; pip is not concerned.
+export HF_HUB_OFFLINE = 1
+export TRANSFORMERS_OFFLINE = 1
+export HF_HUB_DISABLE_TELEMETRY = 1
+export DO_NOT_TRACK = 1
+export TOKENIZERS_PARALLELISM = true
+
+.PHONY: help lab demo test lint ingest clean
+.DEFAULT_GOAL := help
+
+help: ## List the commands
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
+
+lab: $(VENV)/.lab ingest ## Set up, ingest the bundled corpus, open JupyterLab on the first notebook
+	WHYMISS_STORE=$(abspath $(STORE)) $(BIN)/jupyter lab notebooks/00_start_here.ipynb
+
+demo: $(VENV)/.lab ## The same walk in the terminal
+	$(BIN)/whymiss demo --corpus $(CORPUS) --store $(STORE)
+
+ingest: $(VENV)/.lab ## Bring the store up to date with the bundled corpus
+	$(BIN)/whymiss ingest $(CORPUS) --store $(STORE)
+
+test: $(VENV)/.test ## Set up and run all tests: code, docstrings, notebooks
+	$(BIN)/python -m pytest tests src --doctest-modules
+	$(BIN)/python -m pytest notebooks --nbval-lax --nbval-current-env --nbval-cell-timeout 120
+
+lint: $(VENV)/.test ## Formatting, types and layers only
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+# The constraints file pins the tested set; it also keeps pip from the CUDA build of torch.
+$(VENV)/.lab: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "whymiss needs Python 3.11 or newer; set PYTHON=/path/to/python3.11" >&2; exit 1; }
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[lab]'
+	touch $@
+
+$(VENV)/.test: $(VENV)/.lab
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[lab,test]'
+	touch $@
+
+clean: ## Remove the virtual environment, the store and all caches
+	rm -rf $(VENV) $(STORE) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
