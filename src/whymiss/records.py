@@ -50,8 +50,9 @@ def freeze_metadata(metadata: Metadata) -> Metadata:
     ('a', 'b')
     """
     frozen: dict[str, Any] = {}
-    for key, value in metadata.items():
-        items = value if isinstance(value, (list, tuple)) else [value]
+    for key, given in metadata.items():
+        several = isinstance(given, (list, tuple))
+        items = tuple(_scalar(item) for item in (given if several else [given]))
         for item in items:
             if not (item is None or isinstance(item, (str, int, float, bool))):
                 raise InvalidRecordError(
@@ -60,8 +61,41 @@ def freeze_metadata(metadata: Metadata) -> Metadata:
                 )
             if isinstance(item, float) and not math.isfinite(item):
                 raise InvalidRecordError(f"metadata {key!r} must be finite; got {item}.")
-        frozen[str(key)] = tuple(value) if isinstance(value, (list, tuple)) else value
+            _check_text(f"metadata {key!r}", item)
+        _check_text("metadata", str(key))
+        frozen[str(key)] = items if several else items[0]
     return MappingProxyType(frozen)
+
+
+def _scalar(value: Any) -> Any:
+    """The Python value of a NumPy scalar, which is what a cell of a frame often is."""
+    is_scalar = getattr(value, "ndim", None) == 0 and hasattr(value, "item")
+    return value.item() if is_scalar else value
+
+
+def _check_text(who: str, value: Any) -> None:
+    # Half a surrogate pair (from a broken file name, say) can neither be stored nor tokenised.
+    if isinstance(value, str) and not value.isascii():
+        try:
+            value.encode()
+        except UnicodeEncodeError as error:
+            raise InvalidRecordError(
+                f"{who} holds text that is not Unicode (character {error.start}); decode it first, "
+                "replacing what is broken."
+            ) from error
+
+
+def _principals(who: str, names: Any) -> tuple[str, ...]:
+    """Names of users and groups, sorted, none twice."""
+    if isinstance(names, str) or not isinstance(names, Iterable):
+        hint = f" Write [{names!r}]." if isinstance(names, str) else ""
+        raise InvalidRecordError(f"{who} must be a list of names; got {names!r}.{hint}")
+    found = set(names)
+    for name in found:
+        if not isinstance(name, str) or not name.strip():
+            raise InvalidRecordError(f"{who}: a principal is a name; got {name!r}.")
+        _check_text(who, name)
+    return tuple(sorted(found))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,12 +148,10 @@ class Document:
             raise InvalidRecordError(
                 f"Document needs a doc_id without surrounding white space; got {self.doc_id!r}."
             )
-        if isinstance(self.allowed, str):
-            raise InvalidRecordError(
-                f"Document {self.doc_id!r}: allowed must be a list of principals; "
-                f"got the text {self.allowed!r}. Write [{self.allowed!r}]."
-            )
-        object.__setattr__(self, "allowed", tuple(sorted(set(self.allowed))))
+        for name in ("doc_id", "text", "source", "title"):
+            _check_text(f"Document {self.doc_id!r}: {name}", getattr(self, name))
+        who = f"Document {self.doc_id!r}: allowed"
+        object.__setattr__(self, "allowed", _principals(who, self.allowed))
         object.__setattr__(self, "metadata", freeze_metadata(self.metadata))
         object.__setattr__(self, "content_hash", digest(self.syntax, self.text))
 
@@ -187,7 +219,10 @@ class Clause:
                 f"Clause on {self.field!r}: unknown operator {self.op!r}; "
                 "use eq, ne, in, lt, le, gt or ge."
             )
-        value = tuple(self.value) if isinstance(self.value, (list, set, frozenset)) else self.value
+        if not isinstance(self.field, str) or not self.field:
+            raise FilterError(f"a clause needs the name of a field; got {self.field!r}.")
+        several = isinstance(self.value, (list, tuple, set, frozenset))
+        value = tuple(map(_scalar, self.value)) if several else _scalar(self.value)
         if (self.op == "in") != isinstance(value, tuple):
             raise FilterError(
                 f"Clause on {self.field!r}: operator {self.op!r} cannot take {self.value!r}; "
@@ -199,6 +234,10 @@ class Clause:
                     f"Clause on {self.field!r}: a value must be text, a number or true/false; "
                     f"got {type(item).__name__}."
                 )
+            if isinstance(item, float) and not math.isfinite(item):
+                raise FilterError(f"Clause on {self.field!r}: a value must be finite; got {item}.")
+            _check_text(f"Clause on {self.field!r}", item)
+        _check_text("Clause", self.field)
         object.__setattr__(self, "value", value)
 
 
@@ -218,13 +257,13 @@ class Query:
     tags: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        if not self.text.strip():
-            raise InvalidRecordError(f"Query {self.query_id!r} needs a text; got only white space.")
-        if isinstance(self.principals, str):
+        if not isinstance(self.text, str) or not self.text.strip():
             raise InvalidRecordError(
-                f"Query {self.query_id!r}: principals must be a list; got {self.principals!r}."
+                f"Query {self.query_id!r} needs a text with at least one word; got {self.text!r}."
             )
-        object.__setattr__(self, "principals", tuple(sorted(set(self.principals))))
+        _check_text(f"Query {self.query_id!r}", self.text)
+        who = f"Query {self.query_id!r}: principals"
+        object.__setattr__(self, "principals", _principals(who, self.principals))
         object.__setattr__(self, "where", tuple(self.where))
         object.__setattr__(self, "tags", tuple(self.tags))
 
@@ -376,9 +415,10 @@ class Score:
     undefined_because: str = ""
 
     def __post_init__(self) -> None:
-        if math.isnan(self.value) != bool(self.undefined_because):
+        if math.isnan(self.value) != bool(self.undefined_because) or math.isinf(self.value):
             raise InvalidRecordError(
-                f"Score {self.measure!r}: a value is NaN exactly when a reason is given; got "
+                f"Score {self.measure!r}: a value is NaN exactly when a reason is given, and "
+                f"never infinite; got "
                 f"{self.value} with reason {self.undefined_because!r}."
             )
 

@@ -11,9 +11,12 @@ import secrets
 import sqlite3
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Final
+
+from filelock import FileLock
 
 from whymiss.errors import StoreError, TraceError
 from whymiss.records import (
@@ -26,8 +29,9 @@ from whymiss.records import (
     Ranking,
     Score,
     Trace,
-    canonical_json,
 )
+
+_KEY_BYTES: Final = 32
 
 _TABLE: Final = """
 CREATE TABLE IF NOT EXISTS traces (
@@ -51,26 +55,24 @@ class TraceLog:
         folder.mkdir(parents=True, exist_ok=True)
         self._key = _workspace_key(folder / "trace.key")
         self._lock = threading.Lock()
-        path = folder / "traces.sqlite"
-        try:
+        self._path = folder / "traces.sqlite"
+        # SQLite does not wait for others when it first switches to write-ahead; so we do.
+        with FileLock(folder / "traces.lock"), self._file() as path:
             self._db = sqlite3.connect(path, timeout=60, check_same_thread=False)
             self._db.execute("PRAGMA journal_mode=WAL")
             self._db.execute("PRAGMA synchronous=NORMAL")
             self._db.execute(_TABLE)
             self._db.execute("CREATE INDEX IF NOT EXISTS by_time ON traces (asked_at)")
-        except sqlite3.DatabaseError as error:
-            raise StoreError(
-                f"the trace log {path} cannot be opened: {error}. Move it away to start a new one."
-            ) from error
 
     def query_hash(self, text: str) -> str:
         """Keyed hash (HMAC-SHA256) of a question: equal questions of this workspace are equal."""
-        return hmac.new(self._key, text.encode("utf-8"), hashlib.sha256).hexdigest()
+        raw = text.encode("utf-8", "surrogatepass")
+        return hmac.new(self._key, raw, hashlib.sha256).hexdigest()
 
     def keep(self, trace: Trace, *, raw_text: bool) -> None:
         """Store a trace; without `raw_text` all ids, scores and times but no words."""
         body = trace_to_json(trace if raw_text else without_text(trace))
-        with self._lock, self._db:
+        with self._file(), self._db:
             self._db.execute(
                 "INSERT OR REPLACE INTO traces VALUES (?, ?, ?, ?)",
                 (trace.trace_id, trace.asked_at, trace.query_hash, body),
@@ -83,7 +85,7 @@ class TraceLog:
         ------
         TraceError : there is none, or several.
         """
-        with self._lock:
+        with self._file():
             rows = self._db.execute(
                 "SELECT body FROM traces WHERE substr(trace_id, 1, ?) = ? LIMIT 2",
                 (len(trace_id), trace_id),
@@ -95,7 +97,7 @@ class TraceLog:
 
     def all(self) -> Iterator[Trace]:
         """Every trace, oldest first."""
-        with self._lock:
+        with self._file():
             rows = self._db.execute(
                 "SELECT body FROM traces ORDER BY asked_at, trace_id"
             ).fetchall()
@@ -106,9 +108,24 @@ class TraceLog:
         with self._lock:
             self._db.close()
 
+    @contextmanager
+    def _file(self) -> Iterator[Path]:
+        try:
+            with self._lock:
+                yield self._path
+        except sqlite3.Error as error:
+            raise StoreError(
+                f"the trace log {self._path} cannot be used: {error}. Move it away to start a new "
+                "one."
+            ) from error
+
 
 def without_text(trace: Trace) -> Trace:
-    """A trace with every id, span, score and time, but no words of question, passages or answer."""
+    """A trace with every id, span, score and time, but no words of question, passages or answer.
+
+    Kept are names: documents, fields of filters, principals, the generator and, where it abstained,
+    its reason, which must therefore quote nothing.
+    """
     context = trace.context
     if context is not None:
         bare = tuple(replace(p, text="", title="", headings=()) for p in context.passages)
@@ -127,7 +144,8 @@ def trace_to_json(trace: Trace) -> str:
     for score in raw["scores"]:
         # JSON has no NaN; an undefined score is written as null, beside its reason.
         score["value"] = None if math.isnan(score["value"]) else score["value"]
-    return canonical_json(raw)
+    # ASCII alone: what a model wrote may hold half characters, which a file cannot.
+    return json.dumps(raw, sort_keys=True, separators=(",", ":"))
 
 
 def trace_from_json(text: str) -> Trace:
@@ -178,19 +196,27 @@ def _score(raw: dict[str, Any]) -> Score:
 
 
 def _workspace_key(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except FileNotFoundError:
-        key = secrets.token_bytes(32)
-    scratch = path.with_suffix(f".{os.getpid()}")
-    scratch.touch(mode=0o600)
-    scratch.write_bytes(key)
-    try:
-        # A link fails when another process was first; its key then counts.
-        os.link(scratch, path)
-    except FileExistsError:
-        return path.read_bytes()
-    finally:
-        scratch.unlink()
+    if not path.exists():
+        _make_key(path)
+    key = path.read_bytes()
+    if len(key) != _KEY_BYTES:
+        raise StoreError(
+            f"the key {path} has {len(key)} bytes instead of {_KEY_BYTES}, so hashes of questions "
+            "could be guessed. Restore it, or delete it to start with a new one."
+        )
     return key
 
+
+def _make_key(path: Path) -> None:
+    # Written whole and then linked, so that nobody ever reads half a key; the link fails when
+    # another thread or process was first, and its key counts.
+    scratch = path.with_suffix(f".{secrets.token_hex(8)}")
+    with os.fdopen(os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        file.write(secrets.token_bytes(_KEY_BYTES))
+        file.flush()
+        os.fsync(file.fileno())
+    try:
+        with suppress(FileExistsError):
+            os.link(scratch, path)
+    finally:
+        scratch.unlink()

@@ -1,14 +1,14 @@
-"""The object a notebook opens: ingest, ask, look. It holds the parts together and decides nothing."""
+"""The object a notebook opens: ingest, ask, look. It holds the parts together, no more."""
 
 from __future__ import annotations
 
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from whymiss import frames
 from whymiss.answering import make_generator
@@ -16,9 +16,10 @@ from whymiss.chunking import make_chunker
 from whymiss.config import EmbeddingConfig, PipelineConfig, RerankConfig
 from whymiss.documents import FileReport, Limits, documents_from_jsonl, read_folder
 from whymiss.embedding import CachedEncoder, SentenceTransformersEncoder, VectorCache
-from whymiss.errors import ChunkingError, DocumentError, InvalidRecordError, ModelMismatchError
+from whymiss.errors import ConfigError, DocumentError, InvalidRecordError, StoreError, WhymissError
 from whymiss.index import (
     BuildReport,
+    Catalogue,
     Progress,
     Store,
     SyncReport,
@@ -36,7 +37,7 @@ from whymiss.index import (
     sync_folder,
 )
 from whymiss.pipeline import Pipeline
-from whymiss.records import Document, Query, Trace, digest
+from whymiss.records import Document, Query, Trace
 from whymiss.reranking import CrossEncoderReranker
 from whymiss.retrieval import SearchSpace, parse_where
 from whymiss.traces import TraceLog
@@ -45,7 +46,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from whymiss.chunking import ChunkFunction
-    from whymiss.protocols import Encoder, Generator, Reranker
+    from whymiss.protocols import Chunker, Encoder, Generator, Reranker
     from whymiss.retrieval.filters import Where
 
 _DOCUMENTS_KEPT: Final = 256
@@ -128,6 +129,8 @@ class Workbench:
         generator: Generator | None,
         chunkers: Mapping[str, ChunkFunction],
     ) -> None:
+        if isinstance(uri, Path) or "://" not in uri:
+            _check_folder(Path(uri))
         self.config = config
         self.store = Store(uri)
         self.log = TraceLog(self.store.state)
@@ -161,25 +164,30 @@ class Workbench:
         ----------
         source : a folder (files that are gone are removed), a single file, a corpus as
             `.jsonl` or `.jsonl.gz` with one {"_id", "title", "text"} a line, or documents.
-        allowed : who may read what does not say so itself; None is nobody.
+        allowed : who may read what names no principal itself; None is nobody.
         rebuild : make the configured index anew, with other settings if they differ.
         progress : called with (what, done, total).
 
         Raises
         ------
         DocumentError : the source does not exist or cannot be read at all.
+        ConfigError : `allowed` is a text instead of a list.
         IndexMismatchError : the configured index was built with other settings.
         """
+        if isinstance(allowed, str):
+            raise ConfigError(f"allowed must be a list of names; got {allowed!r}.")
         config = config or self.config
         start = time.perf_counter()
         with self.store.writing():
+            # What cannot be indexed is found out before anything is written.
+            self._chunker(config)
             if not rebuild and self.store.has_index(config.index.name):
                 check_matches(self.store, config, self.encoder(config).model_version)
             sync = self._sync(source, allowed, limits or Limits(), progress)
             synced = time.perf_counter()
             built, notes = self._build_all(config, rebuild=rebuild, progress=progress)
         seconds = {"documents": synced - start, "indexes": time.perf_counter() - synced}
-        notes = [*_permission_notes(sync), *notes]
+        notes = [*_permission_notes(read_catalogue(self.store)), *notes]
         return IngestReport(sync=sync, built=tuple(built), notes=tuple(notes), seconds=seconds)
 
     def build(
@@ -202,7 +210,7 @@ class Workbench:
         self,
         text: str,
         *,
-        principal: str | Sequence[str] = (),
+        principal: str | Sequence[str] | None = (),
         where: Where = None,
         config: PipelineConfig | None = None,
         answer: bool = True,
@@ -223,10 +231,10 @@ class Workbench:
         FilterError : `where` is not understood.
         GenerationError : the endpoint failed.
         """
-        principals = (principal,) if isinstance(principal, str) else tuple(principal)
-        query = Query(
-            query_id=digest(text)[:12], text=text, principals=principals, where=parse_where(where)
-        )
+        principals = (principal,) if isinstance(principal, str) else tuple(principal or ())
+        query = Query(query_id="ask", text=text, principals=principals, where=parse_where(where))
+        # The id is kept in traces; a plain hash of the question could be guessed.
+        query = replace(query, query_id=self.log.query_hash(query.text)[:12])
         return self.run(query, config=config, answer=answer)
 
     def run(
@@ -261,13 +269,8 @@ class Workbench:
         with self._lock:
             kept = self._spaces.get(name)
             if kept is not None and self._is_current(kept):
-                if kept.snapshot.manifest.model_version != model_version:
-                    raise ModelMismatchError(
-                        f"index {name!r} holds vectors of {kept.snapshot.manifest.model_version}; "
-                        f"this configuration encodes with {model_version}. Use its model, or "
-                        "another index.name."
-                    )
-                if kept.snapshot.manifest.knobs == config.index_knobs():
+                made = kept.snapshot.manifest
+                if made.knobs == config.index_knobs() and made.model_version == model_version:
                     return kept
             check_matches(self.store, config, model_version)
             space = SearchSpace(read_snapshot(self.store, name), read_catalogue(self.store))
@@ -345,7 +348,7 @@ class Workbench:
         progress: Progress | None,
     ) -> SyncReport:
         if not isinstance(source, (str, Path)):
-            return sync_documents(self.store, _only_documents(source))
+            return sync_documents(self.store, _only_documents(source, tuple(allowed or ())))
         path = Path(source)
         if path.name.endswith((".jsonl", ".jsonl.gz")):
             return sync_documents(self.store, documents_from_jsonl(path, allowed=allowed or ()))
@@ -366,10 +369,12 @@ class Workbench:
         for name in self.store.index_names():
             if name == config.index.name:
                 continue
-            knobs = {**self.store.manifest(name).knobs, "index.name": name}
             try:
-                built.append(self._build(config.replace(knobs), progress=progress))
-            except (ChunkingError, ModelMismatchError) as error:
+                knobs = dict(self.store.manifest(name).knobs)
+                # Approximate search is added to an index when that index is asked for.
+                other = config.replace({**knobs, "index.name": name, "index.ann": "none"})
+                built.append(self._build(other, progress=progress))
+            except WhymissError as error:
                 notes.append(f"index {name!r} stays behind: {error}")
         return built, notes
 
@@ -377,20 +382,23 @@ class Workbench:
         self, config: PipelineConfig, *, rebuild: bool = False, progress: Progress | None = None
     ) -> BuildReport:
         encoder = self.encoder(config)
-        chunker = make_chunker(
-            config.chunking, encoder.tokenizer, encoder=encoder, custom=self._chunkers
-        )
         report = build_index(
             self.store,
             config,
             read_catalogue(self.store),
-            chunker=chunker,
+            chunker=self._chunker(config),
             encoder=encoder,
             rebuild=rebuild,
             progress=progress,
         )
         note = build_ann(self.store, config.index)
         return report.with_note(note) if note else report
+
+    def _chunker(self, config: PipelineConfig) -> Chunker:
+        encoder = self.encoder(config)
+        return make_chunker(
+            config.chunking, encoder.tokenizer, encoder=encoder, custom=self._chunkers
+        )
 
     def _is_current(self, space: SearchSpace) -> bool:
         # Tables are made anew by a rebuild, and versions then start again from 1.
@@ -423,14 +431,24 @@ class Workbench:
         return self._own_generator or make_generator(config.answer, encoder)
 
 
-def _only_documents(source: Iterable[Document]) -> Iterable[Document]:
+def _check_folder(path: Path) -> None:
+    if path.exists() and not path.is_dir():
+        raise StoreError(f"a store is a folder; {path} is a file. Name a folder.")
+
+
+def _only_documents(source: Iterable[Document], allowed: tuple[str, ...]) -> Iterator[Document]:
+    if isinstance(source, Document) or not isinstance(source, Iterable):
+        raise InvalidRecordError(
+            "ingest takes a folder, a file or a list of documents; got one "
+            f"{type(source).__name__}. Put documents in a list."
+        )
     for item in source:
         if not isinstance(item, Document):
             raise InvalidRecordError(
                 f"ingest takes a folder or Document objects; got {type(item).__name__}. "
                 "Wrap it: Document(doc_id=..., text=..., allowed=[...])."
             )
-        yield item
+        yield item if item.allowed else replace(item, allowed=allowed)
 
 
 def _counting(progress: Progress | None) -> Callable[[FileReport], None] | None:
@@ -446,11 +464,12 @@ def _counting(progress: Progress | None) -> Callable[[FileReport], None] | None:
     return count
 
 
-def _permission_notes(sync: SyncReport) -> list[str]:
-    closed = [r["doc_id"] for r in sync.files if any("nobody" in w for w in r["warnings"])]
+def _permission_notes(catalogue: Catalogue) -> list[str]:
+    closed = [doc_id for doc_id, doc in catalogue.documents.items() if not doc.allowed]
     if not closed:
         return []
     return [
-        f"{len(closed)} documents state no permission and are readable by nobody (first: "
-        f"{closed[0]}). Say who may read them in their metadata, or pass allowed=['*']."
+        f"{len(closed)} of {len(catalogue.documents)} documents name no principal and are readable "
+        f"by nobody (first: {closed[0]}). Say who may read them in their metadata, or ingest with "
+        "allowed=['*'] (in a terminal: --allowed '*')."
     ]

@@ -14,7 +14,7 @@ _ANNUAL: Final = "Do annual plans include phone support?"
 
 _STEPS: Final[tuple[tuple[str, dict[str, Any]], ...]] = (
     (
-        "Plain dense search, top 5. The cited passage speaks of monthly plans: the answer is wrong.",
+        "Plain dense search, top 5. The cited passage speaks of monthly plans: a wrong answer.",
         {"text": _ANNUAL, "knobs": {"retrieval.mode": "dense"}},
     ),
     (

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -14,9 +15,11 @@ from whymiss.cli.demo import demo
 from whymiss.cli.options import (
     FAILED_FILES,
     config_options,
+    existing,
     guarded,
     json_option,
     print_json,
+    printable,
     progress_bars,
     read_config,
     store_option,
@@ -36,6 +39,10 @@ def main() -> None:
 
     Exit codes: 0 done; 1 an error, told on stderr; 2 wrong usage; 3 done, but some files failed.
     """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # A terminal that cannot show a letter gets its code instead of a crash.
+            stream.reconfigure(errors="backslashreplace")
 
 
 main.add_command(demo)
@@ -107,10 +114,10 @@ def _print_ingest(report: IngestReport, *, as_json: bool) -> None:
         )
         return
     counts = files.groupby(["status", "change"]).size().rename("files").reset_index()
-    print_frame(counts, ["status", "change", "files"])
+    print_frame(counts, _named("status", "change", "files"))
     told = files[files["reason"] != ""]
     if len(told):
-        print_frame(told, ["doc_id", "status", "reason"], width=90)
+        print_frame(told, {"doc_id": "file", "status": "status", "reason": "reason"}, width=300)
     for built in report.built:
         click.echo(
             f"index {built.index}: {built.n_changed} documents changed, {built.n_removed} removed, "
@@ -118,7 +125,7 @@ def _print_ingest(report: IngestReport, *, as_json: bool) -> None:
             f"{len(built.truncated)} longer than the encoder sees, version {built.version}"
         )
     for note in report.notes:
-        click.echo(f"note: {note}")
+        click.echo(printable(f"note: {note}"))
 
 
 @main.command()
@@ -145,7 +152,7 @@ def ask(
     from whymiss.traces import trace_to_json
     from whymiss.workbench import open as open_workbench
 
-    with open_workbench(store, config=read_config(config_file, knobs)) as workbench:
+    with open_workbench(existing(store), config=read_config(config_file, knobs)) as workbench:
         trace = workbench.ask(text, principal=principal, where=where, answer=not no_answer)
     if as_json:
         click.echo(trace_to_json(trace))
@@ -163,7 +170,7 @@ def build(store: str, config_file: Path | None, knobs: Sequence[str], as_json: b
     from whymiss.workbench import open as open_workbench
 
     with (
-        open_workbench(store, config=read_config(config_file, knobs)) as workbench,
+        open_workbench(existing(store), config=read_config(config_file, knobs)) as workbench,
         progress_bars(quiet=as_json) as progress,
     ):
         built = workbench.build(progress=progress)
@@ -188,10 +195,9 @@ def trace(trace_id: str | None, store: str, as_json: bool) -> None:
     from whymiss.traces import trace_to_json
     from whymiss.workbench import open as open_workbench
 
-    with open_workbench(store) as workbench:
+    with open_workbench(existing(store)) as workbench:
         if trace_id is None:
-            columns = ["trace_id", "asked_at", "query_text", "n_hits", "flags", "seconds"]
-            _print_rows(workbench.trace, columns, as_json=as_json)
+            _print_traces(workbench.trace, as_json=as_json)
             return
         found = workbench.log.read(trace_id)
     if as_json:
@@ -206,12 +212,18 @@ def trace(trace_id: str | None, store: str, as_json: bool) -> None:
 @guarded
 def documents(store: str, as_json: bool) -> None:
     """List the stored documents, with who may read them."""
+    from whymiss.cli.show import print_frame
+    from whymiss.frames import records
     from whymiss.workbench import open as open_workbench
 
-    with open_workbench(store) as workbench:
-        _print_rows(
-            workbench.documents, ["doc_id", "title", "syntax", "allowed"], as_json=as_json
-        )
+    with open_workbench(existing(store)) as workbench:
+        frame = workbench.documents
+    if as_json:
+        print_json(records(frame))
+        return
+    readers = [", ".join(allowed) or "nobody" for allowed in frame["allowed"]]
+    headings = {"doc_id": "document", "title": "title", "syntax": "syntax", "allowed": "readers"}
+    print_frame(frame.assign(allowed=readers), headings)
 
 
 @main.command()
@@ -230,11 +242,13 @@ def chunks(
     """List the chunks of the configured index."""
     from whymiss.workbench import open as open_workbench
 
-    with open_workbench(store, config=read_config(config_file, knobs)) as workbench:
+    with open_workbench(existing(store), config=read_config(config_file, knobs)) as workbench:
         frame = workbench.chunks
     if doc_id is not None:
         frame = frame[frame["doc_id"] == doc_id]
-    _print_rows(frame, ["chunk_id", "doc_id", "start", "end", "n_tokens", "text"], as_json=as_json)
+    headings = {"doc_id": "document", "start": "start", "end": "end", "n_tokens": "tokens",
+                "text": "text"}  # fmt: skip
+    _print_rows(frame, headings, as_json=as_json)
 
 
 @main.command()
@@ -242,13 +256,18 @@ def chunks(
 @json_option
 @guarded
 def indexes(store: str, as_json: bool) -> None:
-    """List the indexes and how far each is behind the documents."""
+    """List the indexes and how far each is behind the documents.
+
+    cut: chunks longer than the encoder sees. missing, stale, orphan: documents without rows, with
+    rows of an earlier text, and gone but with rows left.
+    """
     from whymiss.workbench import open as open_workbench
 
-    columns = ["name", "strategy", "size", "n_documents", "n_chunks", "n_truncated", "n_missing",
-               "n_stale", "n_orphan", "version"]  # fmt: skip
-    with open_workbench(store) as workbench:
-        _print_rows(workbench.indexes, columns, as_json=as_json)
+    headings = {"name": "index", "strategy": "strategy", "size": "size", "n_documents": "docs",
+                "n_chunks": "chunks", "n_truncated": "cut", "n_missing": "missing",
+                "n_stale": "stale", "n_orphan": "orphan", "version": "version"}  # fmt: skip
+    with open_workbench(existing(store)) as workbench:
+        _print_rows(workbench.indexes, headings, as_json=as_json)
 
 
 @main.command()
@@ -259,8 +278,9 @@ def files(store: str, as_json: bool) -> None:
     """List the last verdict on every ingested file."""
     from whymiss.workbench import open as open_workbench
 
-    with open_workbench(store) as workbench:
-        _print_rows(workbench.files, ["doc_id", "status", "format", "reason"], as_json=as_json)
+    headings = {"doc_id": "file", "status": "status", "format": "format", "reason": "reason"}
+    with open_workbench(existing(store)) as workbench:
+        _print_rows(workbench.files, headings, as_json=as_json)
 
 
 @main.command()
@@ -276,12 +296,29 @@ def config(config_file: Path | None, knobs: Sequence[str], as_json: bool) -> Non
         click.echo(chosen.to_toml(), nl=False)
 
 
-def _print_rows(frame: pd.DataFrame, columns: list[str], *, as_json: bool) -> None:
+def _print_traces(frame: pd.DataFrame, *, as_json: bool) -> None:
+    headings = {"trace_id": "trace", "asked_at": "asked", "principals": "by",
+                "query_text": "question", "n_hits": "hits", "flags": "flags",
+                "seconds": "seconds"}  # fmt: skip
+    if not as_json:
+        frame = frame.assign(
+            trace_id=[trace_id[:8] for trace_id in frame["trace_id"]],
+            asked_at=[asked_at[:19].replace("T", " ") for asked_at in frame["asked_at"]],
+        )
+        if frame["query_text"].isna().all():
+            del headings["query_text"]
+    _print_rows(frame, headings, as_json=as_json)
+
+
+def _print_rows(frame: pd.DataFrame, headings: Mapping[str, str], *, as_json: bool) -> None:
     from whymiss.cli.show import print_frame
     from whymiss.frames import records
 
     if as_json:
-        rows: list[dict[str, Any]] = records(frame)
-        print_json(rows)
+        print_json(records(frame))
     else:
-        print_frame(frame, columns)
+        print_frame(frame, headings)
+
+
+def _named(*columns: str) -> dict[str, str]:
+    return {name: name for name in columns}

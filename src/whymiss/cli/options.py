@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import functools
 import json
+import re
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -13,11 +15,39 @@ from typing import Any, Final, TypeVar
 import click
 
 from whymiss.config import PipelineConfig
-from whymiss.errors import ConfigError, WhymissError
+from whymiss.errors import ConfigError, StoreError, WhymissError
+
+_STEERING: Final = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
+)
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 FAILED_FILES: Final = 3
+
+
+def printable(text: str) -> str:
+    """Text without the characters that steer a terminal; corpus text may hold any.
+
+    >>> printable("a\\x1b[31mb")
+    'a[31mb'
+    """
+    return _STEERING.sub("", text)
+
+
+def existing(store: str) -> str:
+    """The same address: a mistyped one must not become a new, empty store.
+
+    Raises
+    ------
+    StoreError : there is no such folder.
+    """
+    if "://" not in store and not Path(store).is_dir():
+        raise StoreError(
+            f"there is no store at {store}. Name one with --store, or make it: "
+            f"whymiss ingest FOLDER --store {store}"
+        )
+    return store
 
 
 def store_option(command: F) -> F:
@@ -88,15 +118,20 @@ def _value(path: str, text: str, default: Any) -> Any:
 
 
 def guarded(command: F) -> F:
-    """Turn our errors into one line on stderr and exit code 1; a pipe closed early into silence."""
+    """Turn errors of ours and of the file system into one line on stderr and exit code 1."""
 
     @functools.wraps(command)
     def run(*args: Any, **kwargs: Any) -> Any:
         try:
             return command(*args, **kwargs)
         except WhymissError as error:
-            click.echo(f"{type(error).__name__}: {error}", err=True)
-            sys.exit(1)
+            complaint = f"{type(error).__name__}: {error}"
+        except OSError as error:
+            if error.errno == errno.EPIPE:
+                raise  # click ends quietly when a pipe is closed early, as by `head`
+            complaint = f"the system refused: {error}"
+        click.echo(printable(complaint), err=True)
+        sys.exit(1)
 
     return run  # type: ignore[return-value]
 
@@ -125,5 +160,5 @@ def progress_bars(*, quiet: bool) -> Iterator[Callable[[str, int, int], None] | 
 
 
 def print_json(value: Mapping[str, Any] | Sequence[Any]) -> None:
-    """One JSON document on stdout."""
-    click.echo(json.dumps(value, ensure_ascii=False, indent=2))
+    """One JSON document on stdout, in ASCII: safe on every terminal and in every encoding."""
+    click.echo(json.dumps(value, indent=2))

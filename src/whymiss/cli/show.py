@@ -2,39 +2,64 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
+import os
+import sys
+from collections.abc import Mapping
 from typing import Any, Final
 
 import pandas as pd
+from rich import box
 from rich.console import Console
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from whymiss.cli.options import printable
 from whymiss.frames import clause_text, short, stages_frame, summary_frame
-from whymiss.records import Trace
+from whymiss.records import Answer, Trace
 
-_CONTROL: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+_WIDTH_IN_A_PIPE: Final = 160
+
+_STAGES: Final = {
+    "stage": "stage", "n_hits": "hits", "best_doc": "best document", "best_score": "score",
+    "ms": "ms",
+}  # fmt: skip
+_SELECTED: Final = {
+    "rank": "rank", "doc_id": "document", "start": "start", "score": "score", "fate": "fate",
+}  # fmt: skip
 
 
-def printable(text: str) -> str:
-    """Text without the characters that steer a terminal; corpus text may hold any.
-
-    >>> printable("a\\x1b[31mb")
-    'a[31mb'
-    """
-    return _CONTROL.sub("", text)
+def console() -> Console:
+    """A console as wide as the terminal; in a pipe, wide enough to keep ids whole."""
+    narrow = sys.stdout.isatty() or "COLUMNS" in os.environ
+    return Console(width=None if narrow else _WIDTH_IN_A_PIPE)
 
 
-def print_frame(frame: pd.DataFrame, columns: Sequence[str], *, title: str = "", width: int = 48) -> None:
-    """Some columns of a frame as a table."""
-    table = Table(title=title or None, title_justify="left", header_style="bold")
-    for name in columns:
+def print_frame(
+    frame: pd.DataFrame, headings: Mapping[str, str], *, title: str = "", width: int = 60
+) -> None:
+    """The named columns of a frame as a table under their headings."""
+    if title:
+        console().print(Text(title, style="bold"))
+    if not len(frame):
+        console().print(Text("none"))
+        return
+    table = Table(
+        box=box.SIMPLE_HEAD, header_style="bold", padding=(0, 1, 0, 0), pad_edge=False,
+        show_edge=False,
+    )  # fmt: skip
+    for name, heading in headings.items():
         numeric = pd.api.types.is_numeric_dtype(frame[name])
-        table.add_column(name, justify="right" if numeric else "left", overflow="fold")
-    for row in frame[list(columns)].itertuples(index=False):
+        table.add_column(
+            heading,
+            justify="right" if numeric else "left",
+            no_wrap=numeric,
+            overflow="fold",
+            min_width=len(heading),
+        )
+    for row in frame[list(headings)].itertuples(index=False):
         table.add_row(*(Text(_cell(value, width)) for value in row))
-    Console().print(table)
+    console().print(table)
 
 
 def _cell(value: Any, width: int) -> str:
@@ -43,41 +68,59 @@ def _cell(value: Any, width: int) -> str:
     if value is None or value is pd.NA or (isinstance(value, float) and value != value):
         return "-"
     if isinstance(value, float):
-        return f"{value:.4g}"
+        return f"{value:.0f}" if abs(value) >= 100 else f"{value:#.3g}"
     return short(printable(str(value)), width)
 
 
 def print_trace(trace: Trace) -> None:
     """A request as a person reads it: stages, what was read, the answer and its sources."""
-    console = Console()
+    out = console()
     if trace.query_text:
-        console.print(Text(f"\nQ: {printable(trace.query_text)}", style="bold"))
+        out.print(Text(f"Q: {printable(trace.query_text)}", style="bold"))
     asker = ", ".join(trace.principals) or "anybody"
     where = "; ".join(clause_text(clause) for clause in trace.where)
-    console.print(Text(f"asked by {asker}" + (f", where {where}" if where else "")))
-    print_frame(summary_frame(trace), ["stage", "n_hits", "best_doc", "best_score", "ms"])
+    out.print(Text(printable(f"asked by {asker}" + (f", where {where}" if where else ""))))
+    out.print()
+    print_frame(summary_frame(trace), _STAGES)
+    out.print()
     hits = stages_frame(trace)
-    selected = hits[hits["stage"] == "select"]
-    if len(selected):
-        print_frame(selected, ["rank", "doc_id", "start", "score", "fate"], title="selected chunks")
-    _print_answer(console, trace)
+    print_frame(hits[hits["stage"] == "select"], _SELECTED, title="selected chunks")
+    out.print()
+    if trace.answer is not None:
+        _print_answer(out, trace, trace.answer)
+    for score in trace.scores:
+        shown = f"undefined, {score.undefined_because}"
+        shown = shown if score.undefined_because else f"{score.value:.2f}"
+        out.print(Text(f"{score.measure.replace('_', ' ')}: {shown}", style="dim"))
     if trace.flags:
-        console.print(Text("flags: " + ", ".join(trace.flags), style="yellow"))
-    console.print(Text(f"trace {trace.trace_id}", style="dim"))
+        out.print(Text("flags: " + ", ".join(trace.flags), style="yellow"))
+    out.print(Text(f"trace {trace.trace_id[:8]}", style="dim"))
 
 
-def _print_answer(console: Console, trace: Trace) -> None:
-    if trace.answer is None:
-        return
-    console.print(Text("A: " + printable(trace.answer.text or "(not kept)"), style="green"))
-    if trace.answer.reason:
-        console.print(Text(f"   {trace.answer.reason}", style="dim"))
-    cited = {citation.passage for citation in trace.answer.citations}
+def _print_answer(out: Console, trace: Trace, answer: Answer) -> None:
+    text = answer.text or "(not kept: trace.raw_text is off)"
+    out.print(Text("A: " + printable(text), style="green"))
+    if answer.reason:
+        out.print(_indented(answer.reason, 3))
+    cited = {citation.passage for citation in answer.citations}
     for passage in trace.context.passages if trace.context else ():
         if passage.number in cited:
-            place = " > ".join([passage.title, *passage.headings]).strip(" >")
-            name = f"   [{passage.number}] {passage.doc_id}:{passage.start}-{passage.end}  {place}"
-            console.print(Text(printable(name)))
-    for score in trace.scores:
-        shown = score.undefined_because or f"{score.value:.2f}"
-        console.print(Text(f"   {score.measure}: {shown}", style="dim"))
+            out.print(
+                _indented(f"[{passage.number}] {passage.doc_id}:{passage.start}-{passage.end}", 3)
+            )
+            if place := place_of(passage.title, passage.headings):
+                out.print(_indented(place, 7))
+
+
+def place_of(title: str, headings: tuple[str, ...]) -> str:
+    """Title and heading path; the title once where it is the first heading too.
+
+    >>> place_of("Support tiers", ("Support tiers", "Monthly"))
+    'Support tiers > Monthly'
+    """
+    path = headings if title in headings[:1] else (title, *headings)
+    return " > ".join(part for part in path if part)
+
+
+def _indented(text: str, by: int) -> Padding:
+    return Padding(Text(printable(text), style="dim"), (0, 0, 0, by))

@@ -4,60 +4,72 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from whymiss.errors import StoreError
+from whymiss.errors import ModelError, StoreError
 from whymiss.records import digest
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from whymiss.protocols import Encoder, Tokenizer, Vectors
 
-_KEYS_PER_LOOKUP = 500
-_TEXTS_PER_COMMIT = 256
+_KEYS_PER_LOOKUP: Final = 500
+_TEXTS_PER_COMMIT: Final = 256
+_BYTES_PER_NUMBER: Final = 4
+_TOLERANCE: Final = 1e-3
+_LOCK_TIMEOUT: Final = 60.0
 
 
 class VectorCache:
     """A SQLite file of vectors keyed by (model version, text). Safe for threads and processes.
 
+    It holds only what can be computed again, and no text.
+
     Raises
     ------
-    StoreError : the file cannot be opened as a cache.
+    StoreError : the file cannot be opened, read or written as a cache.
     """
 
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
+        self._path = path
         self._lock = threading.Lock()
-        try:
-            self._db = sqlite3.connect(path, timeout=60, check_same_thread=False)
-            self._db.execute("PRAGMA journal_mode=WAL")
+        with self._told():
+            self._db = sqlite3.connect(path, timeout=_LOCK_TIMEOUT, check_same_thread=False)
+            _use_wal(self._db)
             # A lost last commit costs one re-embedding, never a wrong vector.
             self._db.execute("PRAGMA synchronous=NORMAL")
             self._db.execute(
                 "CREATE TABLE IF NOT EXISTS vectors (model TEXT, key BLOB, vector BLOB NOT NULL, "
                 "PRIMARY KEY (model, key)) WITHOUT ROWID"
             )
-        except sqlite3.DatabaseError as error:
-            raise StoreError(
-                f"the vector cache {path} cannot be opened: {error}. It holds only what can be "
-                "computed again: delete the file to start anew."
-            ) from error
 
-    def get(self, model_version: str, keys: Sequence[bytes]) -> dict[bytes, Vectors]:
-        """The stored vectors among `keys`, by key."""
+    def get(
+        self, model_version: str, keys: Sequence[bytes], *, dimension: int
+    ) -> dict[bytes, Vectors]:
+        """The stored vectors among `keys`, by key; a damaged one counts as not stored."""
         found: dict[bytes, Vectors] = {}
         for first in range(0, len(keys), _KEYS_PER_LOOKUP):
             some = list(keys[first : first + _KEYS_PER_LOOKUP])
             marks = ",".join("?" * len(some))
-            with self._lock:
+            with self._told(), self._lock:
                 rows = self._db.execute(
-                    f"SELECT key, vector FROM vectors WHERE model = ? AND key IN ({marks})",
-                    [model_version, *some],
+                    f"SELECT key, vector FROM vectors WHERE model = ? AND key IN ({marks}) "
+                    "AND length(vector) = ?",
+                    [model_version, *some, dimension * _BYTES_PER_NUMBER],
                 ).fetchall()
-            found.update({key: np.frombuffer(blob, dtype="<f4") for key, blob in rows})
+            if rows:
+                vectors = np.frombuffer(b"".join(blob for _, blob in rows), dtype="<f4")
+                vectors = vectors.reshape(len(rows), dimension)
+                good = is_unit(vectors)
+                found.update({key: vectors[i] for i, (key, _) in enumerate(rows) if good[i]})
         return found
 
     def put(self, model_version: str, keys: Sequence[bytes], vectors: Vectors) -> None:
@@ -66,12 +78,12 @@ class VectorCache:
             (model_version, key, vector.astype("<f4").tobytes())
             for key, vector in zip(keys, vectors, strict=True)
         ]
-        with self._lock, self._db:
-            self._db.executemany("INSERT OR IGNORE INTO vectors VALUES (?, ?, ?)", rows)
+        with self._told(), self._lock, self._db:
+            self._db.executemany("INSERT OR REPLACE INTO vectors VALUES (?, ?, ?)", rows)
 
     def count(self) -> int:
         """How many vectors are stored, over all models."""
-        with self._lock:
+        with self._told(), self._lock:
             (number,) = self._db.execute("SELECT COUNT(*) FROM vectors").fetchone()
         return int(number)
 
@@ -80,12 +92,47 @@ class VectorCache:
         with self._lock:
             self._db.close()
 
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.Error as error:
+            raise StoreError(
+                f"the vector cache {self._path} cannot be used: {error}. It holds only what can be "
+                "computed again: if it is damaged, delete it (with its -wal and -shm files)."
+            ) from error
+
+
+def _use_wal(db: sqlite3.Connection) -> None:
+    # SQLite does not wait for the lock here, whatever the timeout: processes that start at the
+    # same time would fail.
+    give_up = time.monotonic() + _LOCK_TIMEOUT
+    while True:
+        try:
+            db.execute("PRAGMA journal_mode=WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > give_up:
+                raise
+            time.sleep(0.02)
+
+
+def is_unit(vectors: Vectors) -> NDArray[np.bool_]:
+    """Which rows are of length 1; one that is not finite is not."""
+    with np.errstate(invalid="ignore", over="ignore"):
+        unit: NDArray[np.bool_] = np.abs(np.linalg.norm(vectors, axis=1) - 1.0) < _TOLERANCE
+    return unit
+
 
 class CachedEncoder:
     """An `Encoder` that asks the cache first and remembers what it computes.
 
     What is computed is stored in steps, so that an interruption loses seconds, not hours.
     `n_encoded` counts the passages that really went through the model.
+
+    Raises
+    ------
+    ModelError : the encoder gives vectors of another shape than it says, or not of length 1.
     """
 
     def __init__(self, encoder: Encoder, cache: VectorCache) -> None:
@@ -119,7 +166,7 @@ class CachedEncoder:
         """Unit vectors of passages; each distinct text is computed at most once, ever."""
         keys = [bytes.fromhex(digest(text)) for text in texts]
         text_of = dict(zip(keys, texts, strict=True))
-        vectors = self._cache.get(self.model_version, list(text_of))
+        vectors = self._cache.get(self.model_version, list(text_of), dimension=self.dimension)
         if progress is not None:
             progress(sum(key in vectors for key in keys))
         missing = [key for key in text_of if key not in vectors]
@@ -130,6 +177,7 @@ class CachedEncoder:
             fresh = self._encoder.encode_documents(
                 [text_of[key] for key in step], progress=progress
             )
+            self._check(fresh, len(step))
             self._cache.put(self.model_version, step, fresh)
             self.n_encoded += len(step)
             vectors.update(zip(step, fresh, strict=True))
@@ -139,4 +187,15 @@ class CachedEncoder:
 
     def encode_queries(self, texts: Sequence[str]) -> Vectors:
         """Unit vectors of queries; not remembered, because questions are private."""
-        return self._encoder.encode_queries(texts)
+        vectors = self._encoder.encode_queries(texts)
+        self._check(vectors, len(texts))
+        return vectors
+
+    def _check(self, vectors: Vectors, n_texts: int) -> None:
+        wanted = (n_texts, self.dimension)
+        if vectors.shape != wanted or not is_unit(vectors).all():
+            found = f"shape {vectors.shape}" if vectors.shape != wanted else "other vectors"
+            raise ModelError(
+                f"encoder {self.model_version} must give vectors of length 1 in shape {wanted}; "
+                f"got {found}. Such vectors cannot be compared or found again; nothing was stored."
+            )

@@ -88,6 +88,8 @@ class SentenceTransformersEncoder:
             with self._lock:
                 vectors[batch] = model.encode(
                     [texts[i] for i in batch],
+                    # Not the model's default prompt: only prefixes that are configured and counted.
+                    prompt="",
                     batch_size=len(batch),
                     show_progress_bar=False,
                     normalize_embeddings=True,
@@ -97,7 +99,7 @@ class SentenceTransformersEncoder:
         if not np.isfinite(vectors).all():
             raise ModelError(
                 f"model {self.model_version} gave vectors that are not finite; they could never be "
-                "found again, so nothing was stored. Check the model and its precision."
+                "found again. Check the model and its precision."
             )
         return vectors
 
@@ -114,6 +116,7 @@ class SentenceTransformersEncoder:
     def _load(self) -> Any:
         stay_offline()
         yield_idle_cores()
+        from safetensors import SafetensorError
         from sentence_transformers import SentenceTransformer
         from transformers.utils import logging as transformers_logging
 
@@ -126,7 +129,7 @@ class SentenceTransformersEncoder:
                 trust_remote_code=False,
                 model_kwargs={"use_safetensors": True},
             )
-        except (OSError, ValueError, KeyError, RuntimeError) as error:
+        except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
             raise ModelError(
                 f"model {self._config.model!r} in {self._files.folder} cannot be loaded: {error}"
             ) from error

@@ -79,7 +79,7 @@ def locate_model(config: EmbeddingConfig) -> ModelFiles:
         folder=folder,
         weights_sha256=hashes[0] if len(hashes) == 1 else digest(*hashes),
         settings_sha256=_settings_hash(folder),
-        max_tokens=_limit(folder),
+        max_tokens=_limit(folder, config.max_tokens),
     )
 
 
@@ -135,7 +135,14 @@ def file_sha256(path: Path, size: int, modified_ns: int) -> str:
 
 def _settings_hash(folder: Path) -> str:
     # README and data files do not change a vector; these do.
-    names = ["modules.json", "config.json", "sentence_bert_config.json", "tokenizer.json"]
+    names = [
+        "modules.json",
+        "config.json",
+        "sentence_bert_config.json",
+        "tokenizer.json",
+        "tokenizer_config.json",
+        "special_tokens_map.json",
+    ]
     files = [folder / name for name in names] + sorted(folder.glob("[0-9]*_*/config.json"))
     parts = [
         part
@@ -146,10 +153,10 @@ def _settings_hash(folder: Path) -> str:
     return digest(*parts)
 
 
-def _limit(folder: Path) -> int:
+def _limit(folder: Path, asked: int) -> int:
     own = _read_json(folder / "sentence_bert_config.json").get("max_seq_length")
     positions = _read_json(folder / "config.json").get("max_position_embeddings")
-    limit = own or positions
+    limit = own or positions or asked
     if not isinstance(limit, int) or limit < 3:
         raise ModelError(
             f"the model in {folder} does not say how many tokens it reads "
@@ -161,6 +168,8 @@ def _limit(folder: Path) -> int:
 def _read_json(path: Path) -> dict[str, Any]:
     if not path.is_file():
         return {}
-    loaded = json.loads(path.read_text(encoding="utf-8"))
+    try:
+        loaded = json.loads(path.read_bytes())
+    except ValueError as error:
+        raise ModelError(f"{path} is not JSON: {error}. Fetch the model again.") from error
     return loaded if isinstance(loaded, dict) else {}
-

@@ -19,7 +19,7 @@ class HuggingFaceTokenizer:
 
     Raises
     ------
-    ModelError : the folder has no fast tokenizer.
+    ModelError : the folder has no fast tokenizer, or a broken one.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -31,7 +31,11 @@ class HuggingFaceTokenizer:
             )
         from tokenizers import Tokenizer
 
-        self._tokenizer: Any = Tokenizer.from_file(str(path))
+        try:
+            self._tokenizer: Any = Tokenizer.from_file(str(path))
+        except Exception as error:
+            # It raises nothing narrower.
+            raise ModelError(f"tokenizer.json in {folder} cannot be read: {error}") from error
         self._tokenizer.no_truncation()
         self._tokenizer.no_padding()
         self._n_special: int = self._tokenizer.num_special_tokens_to_add(is_pair=False)

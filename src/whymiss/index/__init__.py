@@ -13,6 +13,7 @@ from whymiss.index.documents import (
 )
 from whymiss.index.health import index_health
 from whymiss.index.ingest import SyncReport, fingerprints, sync_documents, sync_folder
+from whymiss.index.purge import PurgeReport, purge
 from whymiss.index.schema import Manifest
 from whymiss.index.snapshot import Snapshot, read_snapshot
 from whymiss.index.store import Store
@@ -22,6 +23,7 @@ __all__ = [
     "Catalogue",
     "Manifest",
     "Progress",
+    "PurgeReport",
     "Snapshot",
     "Store",
     "SyncReport",
@@ -31,6 +33,7 @@ __all__ = [
     "check_matches",
     "fingerprints",
     "index_health",
+    "purge",
     "read_catalogue",
     "read_documents",
     "read_snapshot",

@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
+from lancedb.index import HnswSq, IvfPq
 
 from whymiss.config import IndexConfig
 from whymiss.errors import StoreError
+from whymiss.index.sound import LANCE_ERRORS
 from whymiss.index.store import Store, is_one_of
 
 if TYPE_CHECKING:
@@ -16,8 +18,9 @@ if TYPE_CHECKING:
     from whymiss.index.snapshot import Snapshot
     from whymiss.protocols import Vectors
 
-_TYPES: Final = {"ivf_pq": "IVF_PQ", "ivf_hnsw_sq": "IVF_HNSW_SQ"}
-_LEAST_ROWS: Final = 256
+_TYPES: Final = {"ivf_pq": IvfPq, "ivf_hnsw_sq": HnswSq}
+LEAST_ROWS: Final = 256
+"""With fewer rows LanceDB cannot train an index."""
 
 
 def build_ann(store: Store, config: IndexConfig) -> str:
@@ -28,20 +31,34 @@ def build_ann(store: Store, config: IndexConfig) -> str:
     if config.ann == "none":
         return ""
     table = store.open_index(config.name)
-    if table.count_rows() < _LEAST_ROWS:
+    if table.count_rows() < LEAST_ROWS:
         return (
             f"index {config.name!r} has {table.count_rows()} rows; approximate search needs at "
-            f"least {_LEAST_ROWS} to be trained, so all rows are searched exactly"
+            f"least {LEAST_ROWS} to be trained, so all rows are searched exactly"
         )
-    existing = [i for i in table.list_indices() if "vector" in i.columns]
-    if existing and existing[0].index_type.lower().replace("_", "") == config.ann.replace("_", ""):
+    if config.ann in vector_index_types(table):
         if not unindexed_rows(table):
             return ""
-        table.optimize()
+        store.optimize(table)
     else:
-        table.create_index(metric="cosine", index_type=_TYPES[config.ann], replace=True)
-    store.committed(table)
+        create_ann(table, config.ann)
+        store.committed(table)
     return f"{config.ann} index over {table.count_rows()} rows"
+
+
+def create_ann(table: Any, kind: str) -> None:
+    """Train a vector index of this kind over all rows, in place of an earlier one."""
+    table.create_index("vector", config=_TYPES[kind](distance_type="cosine"), replace=True)
+
+
+def vector_index_types(table: Any) -> list[str]:
+    """Which kinds of approximate index a table has, as the configuration names them."""
+    kinds = {kind.replace("_", ""): kind for kind in _TYPES}
+    return [
+        kinds[index.index_type.lower().replace("_", "")]
+        for index in table.list_indices()
+        if "vector" in index.columns
+    ]
 
 
 def unindexed_rows(table: Any) -> int:
@@ -67,7 +84,7 @@ def search_ann(
 
     Raises
     ------
-    StoreError : the table changed since the snapshot was taken.
+    StoreError : the version the snapshot was taken of is gone or damaged.
     """
     if not permitted.any():
         return []
@@ -80,18 +97,19 @@ def search_ann(
         search = search.ef(config.ef)
     if not permitted.all():
         search = search.where(_permitted_rows(snapshot, permitted), prefilter=True)
-    found = search.select(["chunk_id", "_distance"]).to_arrow()
-    hits = []
-    for chunk_id, distance in zip(
-        found.column("chunk_id").to_pylist(), found.column("_distance").to_pylist(), strict=True
-    ):
-        row = snapshot.row_of.get(chunk_id)
-        if row is None:
-            raise StoreError(
-                f"index {snapshot.name!r} changed while it was searched; ask again."
-            )
-        hits.append((row, 1.0 - float(distance)))
-    return hits
+    try:
+        found = search.select(["chunk_id", "_distance"]).to_arrow()
+    except LANCE_ERRORS as error:
+        raise StoreError(
+            f"index {snapshot.name!r} cannot be searched as it was when read: {str(error)[:200]}. "
+            "If it was purged or rebuilt meanwhile, ask again."
+        ) from error
+    return [
+        (snapshot.row_of[chunk_id], 1.0 - float(distance))
+        for chunk_id, distance in zip(
+            found.column("chunk_id").to_pylist(), found.column("_distance").to_pylist(), strict=True
+        )
+    ]
 
 
 def _permitted_rows(snapshot: Snapshot, permitted: NDArray[np.bool_]) -> Any:

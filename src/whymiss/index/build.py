@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
+
+import pyarrow as pa
 
 from whymiss.chunking import build_chunks
 from whymiss.config import PipelineConfig
 from whymiss.errors import IndexMismatchError
 from whymiss.index.documents import Catalogue, read_documents
-from whymiss.index.schema import Manifest, chunk_rows, chunks_schema
+from whymiss.index.schema import Manifest, chunk_rows, chunks_schema, document_state
 from whymiss.index.store import Store, is_one_of
 from whymiss.records import Chunk, Document
 
@@ -92,47 +94,80 @@ def build_index(
     """Make an index hold exactly the chunks of the catalogue's documents.
 
     Documents whose state is unchanged cost nothing; each changed one is replaced in one commit, in
-    batches; removed ones go. Stopped at any point, a second call does what was left. Call under
-    `store.writing()`.
+    batches; removed ones go. Stopped at any point, a second call does what was left. A rebuild
+    takes the place of the earlier rows in one commit at its end; until then those are served.
+    Call under `store.writing()`.
     """
     name = config.index.name
-    if rebuild and store.has_index(name):
-        store.drop_index(name)
-    if store.has_index(name):
-        manifest = check_matches(store, config, encoder.model_version)
-        table = store.open_index(name)
-    else:
-        manifest = manifest_for(config, encoder)
-        table = store.create_index(name, chunks_schema(manifest.dimension, manifest))
-    present = _states(table)
+    anew = rebuild and store.has_index(name)
+    manifest, table = _opened(store, config, encoder, anew=anew)
+    present = {} if anew else _states(store, table)
     removed = sorted(set(present) - set(catalogue.states))
     changed = sorted(d for d, state in catalogue.states.items() if present.get(d) != state)
     embedded_before = encoder.n_encoded
-    written, truncated = 0, []
-    for batch in _batches(store, changed, config, chunker, encoder, manifest):
-        written += len(batch.chunks)
-        truncated += [(c.doc_id, c.chunk_id, c.n_truncated) for c in batch.chunks if c.n_truncated]
-        _write(store, table, batch, catalogue, encoder, manifest, present)
+    tally = _Tally()
+    new_rows = [chunks_schema(manifest.dimension, manifest).empty_table()]
+    for batch in _batches(store, changed, config, chunker, encoder):
+        vectors = encoder.encode_documents([chunk.indexed_text for chunk in batch.chunks])
+        rows = chunk_rows(batch.chunks, batch.states, vectors, manifest)
+        if anew:
+            new_rows.append(rows)
+        else:
+            _replace(store, table, batch, rows, present)
+        tally.add(batch, present)
         if progress is not None:
             progress(f"index {name}", batch.n_done, len(changed))
+    if anew:
+        table = store.replace_index(name, pa.concat_tables(new_rows))
     store.delete(table, "doc_id", removed)
     store.compact(table)
     return BuildReport(
         index=name,
-        n_changed=len(changed),
+        n_changed=tally.n_changed,
         n_removed=len(removed),
-        n_chunks_written=written,
+        n_chunks_written=tally.n_chunks,
         n_embedded=encoder.n_encoded - embedded_before,
-        truncated=tuple(truncated),
+        truncated=tuple(tally.truncated),
         version=int(table.version),
     )
 
 
 @dataclass(frozen=True, slots=True)
 class _Batch:
+    """Whole documents: all their ids, their chunks, and the states of those that have chunks."""
+
     doc_ids: tuple[str, ...]
     chunks: tuple[Chunk, ...]
+    states: Mapping[str, str]
     n_done: int
+
+
+@dataclass(slots=True)
+class _Tally:
+    n_changed: int = 0
+    n_chunks: int = 0
+    truncated: list[tuple[str, str, int]] = field(default_factory=list)
+
+    def add(self, batch: _Batch, present: Mapping[str, str]) -> None:
+        # A document of white space alone has no rows to compare with: it is looked at every time
+        # and is a change only where rows come or go.
+        self.n_changed += sum(d in batch.states or d in present for d in batch.doc_ids)
+        self.n_chunks += len(batch.chunks)
+        self.truncated += [
+            (c.doc_id, c.chunk_id, c.n_truncated) for c in batch.chunks if c.n_truncated
+        ]
+
+
+def _opened(
+    store: Store, config: PipelineConfig, encoder: CachedEncoder, *, anew: bool
+) -> tuple[Manifest, Any]:
+    name = config.index.name
+    if store.has_index(name) and not anew:
+        return check_matches(store, config, encoder.model_version), store.open_index(name)
+    manifest = manifest_for(config, encoder)
+    if anew:
+        return manifest, store.open_index(name)
+    return manifest, store.create_index(name, chunks_schema(manifest.dimension, manifest))
 
 
 def _batches(
@@ -141,13 +176,12 @@ def _batches(
     config: PipelineConfig,
     chunker: Chunker,
     encoder: CachedEncoder,
-    manifest: Manifest,
 ) -> Iterator[_Batch]:
     waiting: list[str] = []
     chunks: list[Chunk] = []
+    states: dict[str, str] = {}
     for n_done, document in enumerate(_in_order(store, doc_ids), start=1):
-        waiting.append(document.doc_id)
-        chunks += build_chunks(
+        made = build_chunks(
             document,
             chunker.spans(document),
             config=config.chunking,
@@ -155,11 +189,15 @@ def _batches(
             max_tokens=encoder.max_tokens,
             document_prefix=config.embedding.document_prefix,
         )
+        waiting.append(document.doc_id)
+        if made:
+            chunks += made
+            states[document.doc_id] = document_state(document.content_hash, document.title)
         if len(chunks) >= _CHUNKS_PER_COMMIT:
-            yield _Batch(tuple(waiting), tuple(chunks), n_done)
-            waiting, chunks = [], []
+            yield _Batch(tuple(waiting), tuple(chunks), states, n_done)
+            waiting, chunks, states = [], [], {}
     if waiting:
-        yield _Batch(tuple(waiting), tuple(chunks), len(doc_ids))
+        yield _Batch(tuple(waiting), tuple(chunks), states, len(doc_ids))
 
 
 def _in_order(store: Store, doc_ids: Sequence[str]) -> Iterator[Document]:
@@ -169,26 +207,19 @@ def _in_order(store: Store, doc_ids: Sequence[str]) -> Iterator[Document]:
         yield from (found[doc_id] for doc_id in some if doc_id in found)
 
 
-def _write(
-    store: Store,
-    table: Any,
-    batch: _Batch,
-    catalogue: Catalogue,
-    encoder: CachedEncoder,
-    manifest: Manifest,
-    present: dict[str, str],
+def _replace(
+    store: Store, table: Any, batch: _Batch, rows: pa.Table, present: Mapping[str, str]
 ) -> None:
-    if not batch.chunks:
+    if len(rows):
+        documents = is_one_of("doc_id", list(batch.doc_ids))
+        store.upsert(table, rows, key="chunk_id", replacing=documents)
+    else:
         # Nothing but white space: a merge of no rows would still make a version.
         store.delete(table, "doc_id", [d for d in batch.doc_ids if d in present])
-        return
-    vectors = encoder.encode_documents([chunk.indexed_text for chunk in batch.chunks])
-    rows = chunk_rows(batch.chunks, catalogue.states, vectors, manifest)
-    store.upsert(table, rows, key="chunk_id", replacing=is_one_of("doc_id", list(batch.doc_ids)))
 
 
-def _states(table: Any) -> dict[str, str]:
-    rows = table.search().select(["doc_id", "doc_state"]).to_arrow()
+def _states(store: Store, table: Any) -> dict[str, str]:
+    rows = store.read(table, ["doc_id", "doc_state"])
     return dict(
         zip(rows.column("doc_id").to_pylist(), rows.column("doc_state").to_pylist(), strict=True)
     )

@@ -12,7 +12,9 @@ import json
 import os
 import shutil
 import time
+import uuid
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -35,13 +37,16 @@ def force_to_disk(table_folder: Path, version: int) -> None:
     for path, modified in _files(table_folder):
         # Files are written once and never changed: an older one is on disk already.
         if modified >= since:
-            _fsync(path)
+            # Where the lock does not hold (some network folders), another writer may take back
+            # a file that it could not commit.
+            with suppress(FileNotFoundError):
+                _fsync(path)
             folders.update(p for p in path.parents if p.is_relative_to(table_folder))
             newest = max(newest, modified)
     for folder in sorted(folders):
         _fsync(folder)
     note = table_folder / _NOTE
-    scratch = note.with_suffix(".tmp")
+    scratch = table_folder / f"{_NOTE}.{uuid.uuid4().hex}"
     scratch.write_text(json.dumps({"version": version, "mtime_ns": newest}), encoding="utf-8")
     _fsync(scratch)
     scratch.replace(note)
@@ -53,9 +58,15 @@ def synced_version(table_folder: Path) -> int:
     return _read_note(table_folder)["version"]
 
 
-def newest_version(table_folder: Path) -> int:
-    """The highest version that has a manifest, readable or not; 0 when there is none."""
-    return max(_manifests(table_folder), default=0)
+def unsynced_versions(table_folder: Path) -> list[int]:
+    """Versions, ascending, that have a manifest but are not known to be on disk."""
+    durable = synced_version(table_folder)
+    return sorted(version for version in _manifests(table_folder) if version > durable)
+
+
+def is_empty_shell(table_folder: Path) -> bool:
+    """Whether making this table was cut off before its first commit: then it is no table yet."""
+    return not synced_version(table_folder) and not unsynced_versions(table_folder)
 
 
 def take_back_torn_commits(
@@ -69,13 +80,13 @@ def take_back_torn_commits(
     Parameters
     ----------
     table_folder : the table's local folder.
-    quarantine : where manifests are moved to; the whole table, if none of it was ever durable.
+    quarantine : where manifests are moved to, below a folder of the table's name.
     reads : opens a version and reads all of it; False when that fails.
 
     Returns
     -------
     list of str
-        Names of what was set aside, newest first.
+        Names of the manifests that were set aside, newest first.
     """
     moved: list[str] = []
     durable = synced_version(table_folder)
@@ -83,11 +94,6 @@ def take_back_torn_commits(
         if version > durable and not reads(version):
             _move(manifest, quarantine / table_folder.name)
             moved.append(manifest.name)
-    if durable == 0 and not _manifests(table_folder):
-        # Cut off while it was made. Its empty shell would keep the name taken for ever.
-        _move(table_folder, quarantine)
-        moved.append(table_folder.name)
-    _fsync(table_folder.parent)
     return moved
 
 
@@ -118,8 +124,9 @@ def _files(folder: Path) -> Iterator[tuple[Path, int]]:
     for base, _, names in os.walk(folder):
         for name in names:
             path = Path(base) / name
-            if path.stem != Path(_NOTE).stem:
-                yield path, path.stat().st_mtime_ns
+            if not name.startswith(_NOTE):
+                with suppress(FileNotFoundError):
+                    yield path, path.stat().st_mtime_ns
 
 
 def _read_note(folder: Path) -> dict[str, int]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -43,17 +43,21 @@ class SyncReport:
 def sync_folder(store: Store, root: Path, reports: Iterable[FileReport]) -> SyncReport:
     """Write what changed below a folder, remove what is gone from it. Call under `writing()`.
 
-    A file that cannot be read any more keeps its earlier version, and the report says so.
+    A file that cannot be read any more keeps its earlier version, and the report says so. A doc_id
+    belongs to the file it was first read from, as long as that file is there; another is refused.
     """
     place = str(root.resolve())
     before = {row["source"]: row for row in read_sources(store, place)}
-    writer = _Writer(store, owners=_owners(store, place))
-    rows = [writer.file(report, known=report.source in before) for report in reports]
+    writer = _Writer(store)
+    rows = [writer.file(report) for report in reports]
     writer.flush()
     seen = {row["source"] for row in rows}
     gone = [row for source, row in before.items() if source not in seen]
-    delete_documents(store, [r["doc_id"] for r in gone if r["doc_id"] in writer.present])
-    forget_sources(store, [row["source"] for row in gone])
+    gone += _without_report(writer.origins, place, known=seen | before.keys())
+    delete_documents(
+        store, [r["doc_id"] for r in gone if writer.origins.get(r["doc_id"]) == r["source"]]
+    )
+    forget_sources(store, [*(row["source"] for row in gone), *writer.superseded])
     rows += [{**row, "change": "removed", "reason": "the file is gone"} for row in gone]
     write_sources(store, list(_changed_sources(rows, before, place)))
     compact_documents(store)
@@ -63,10 +67,20 @@ def sync_folder(store: Store, root: Path, reports: Iterable[FileReport]) -> Sync
 def sync_documents(store: Store, documents: Iterable[Document]) -> SyncReport:
     """Write documents given from Python; others stay as they are. Call under `writing()`.
 
-    Of several with one doc_id the last wins, and the report says so.
+    Of several with one doc_id the first is taken and the others are refused, in so many words:
+    taking each in turn would change the store at every run.
     """
-    writer = _Writer(store, owners={})
-    rows = [writer.document(document) for document in documents]
+    writer = _Writer(store)
+    given: dict[str, str] = {}
+    rows = []
+    for document in documents:
+        content = row_hash(document)
+        if given.setdefault(document.doc_id, content) == content:
+            rows.append(writer.document(document))
+        else:
+            reason = f"the doc_id {document.doc_id!r} was given before with other content"
+            refused = {"status": "refused", "reason": reason, "change": "none"}
+            rows.append({**_row(document), **refused})
     writer.flush()
     compact_documents(store)
     return SyncReport(files=tuple(rows))
@@ -75,13 +89,16 @@ def sync_documents(store: Store, documents: Iterable[Document]) -> SyncReport:
 def fingerprints(store: Store, root: Path) -> dict[str, str]:
     """The raw fingerprint of every file below a folder at its last ingest, by doc_id.
 
-    Files whose document is no longer stored are left out, so that they are read again.
+    Files whose document is no longer stored, or no longer theirs, are left out, so that they are
+    read again.
     """
-    present = read_catalogue(store).row_hashes
+    documents = read_catalogue(store).documents
+    origins = {doc_id: document.source for doc_id, document in documents.items()}
     return {
         row["doc_id"]: row["fingerprint"]
         for row in read_sources(store, str(root.resolve()))
-        if row["fingerprint"] and (row["doc_id"] in present or row["status"] in _WITHOUT_DOCUMENT)
+        if row["fingerprint"]
+        and (origins.get(row["doc_id"]) == row["source"] or row["status"] in _WITHOUT_DOCUMENT)
     }
 
 
@@ -89,15 +106,24 @@ _WITHOUT_DOCUMENT: Final = ("refused", "failed")
 
 
 class _Writer:
-    """Collects changed documents and commits them in batches."""
+    """Collects changed documents and commits them in batches.
 
-    def __init__(self, store: Store, owners: Mapping[str, str]) -> None:
+    `origins` says which source each stored document was read from, `superseded` which sources were
+    moved elsewhere.
+    """
+
+    def __init__(self, store: Store) -> None:
+        catalogue = read_catalogue(store)
         self._store = store
-        self._owners = owners
-        self.present = dict(read_catalogue(store).row_hashes)
+        self._stored = dict(catalogue.row_hashes)
+        self._files = {row["source"] for row in read_sources(store)}
         self._waiting: dict[str, Document] = {}
+        self._characters = 0
+        self.origins = {d: document.source for d, document in catalogue.documents.items()}
+        self.superseded: list[str] = []
 
-    def file(self, report: FileReport, *, known: bool) -> dict[str, Any]:
+    def file(self, report: FileReport) -> dict[str, Any]:
+        """Take the document of one file, or say why not."""
         row: dict[str, Any] = {
             "doc_id": report.doc_id,
             "source": report.source,
@@ -108,61 +134,78 @@ class _Writer:
             "fingerprint": report.raw_fingerprint,
         }
         if report.document is None:
-            return {**row, "change": self._without_document(report, row, known=known)}
-        owner = self._owners.get(report.doc_id)
-        if owner is not None:
-            reason = (
-                f"the doc_id {report.doc_id!r} belongs to {owner}; ingest one of the folders from "
-                "a common parent, or rename the file"
-            )
-            return {**row, "status": "refused", "reason": reason, "change": "none"}
+            return {**row, **self._without_document(report)}
+        origin = self.origins.get(report.doc_id, report.source)
+        if origin != report.source:
+            if origin not in self._files or Path(origin).exists():
+                return {**row, **_belongs_to(report.doc_id, origin)}
+            # The folder was moved: its files are the same documents at another place.
+            self.superseded.append(origin)
         return {**row, "change": self.document(report.document)["change"]}
 
-    def _without_document(self, report: FileReport, row: dict[str, Any], *, known: bool) -> str:
-        if report.status == "unchanged":
-            return "unchanged"
-        if known and report.doc_id in self.present:
-            row["reason"] += "; the version read earlier is still served"
-            # Without a fingerprint the file is tried again at the next ingest.
-            row["fingerprint"] = ""
-            return "kept"
-        return "none"
-
     def document(self, document: Document) -> dict[str, Any]:
-        change = "added"
-        row_id = row_hash(document)
-        if document.doc_id in self.present:
-            change = "unchanged" if self.present[document.doc_id] == row_id else "changed"
-        row = {
-            "doc_id": document.doc_id,
-            "source": document.source,
-            "format": document.syntax,
-            "status": "ok",
-            "reason": "",
-            "warnings": (),
-            "change": change,
-        }
+        """Take one document."""
+        before, now = self._stored.get(document.doc_id), row_hash(document)
+        change = "added" if before is None else "unchanged" if before == now else "changed"
         if change != "unchanged":
             self._waiting[document.doc_id] = document
-            self.present[document.doc_id] = row_id
-            characters = sum(len(d.text) for d in self._waiting.values())
-            if len(self._waiting) >= _DOCUMENTS_PER_COMMIT or characters >= _CHARACTERS_PER_COMMIT:
+            self._stored[document.doc_id] = now
+            self.origins[document.doc_id] = document.source
+            self._characters += len(document.text)
+            full = self._characters >= _CHARACTERS_PER_COMMIT
+            if full or len(self._waiting) >= _DOCUMENTS_PER_COMMIT:
                 self.flush()
-        return row
+        return {**_row(document), "change": change}
 
     def flush(self) -> None:
+        """Commit what is waiting."""
         if self._waiting:
             write_documents(self._store, list(self._waiting.values()))
-            self._waiting = {}
+            self._waiting, self._characters = {}, 0
+
+    def _without_document(self, report: FileReport) -> dict[str, Any]:
+        if report.status == "unchanged":
+            return {"change": "unchanged"}
+        if self.origins.get(report.doc_id) != report.source:
+            return {"change": "none"}
+        reason = f"{report.reason}; the version read earlier is still served"
+        # Without a fingerprint the file is tried again at the next ingest.
+        return {"change": "kept", "reason": reason, "fingerprint": ""}
 
 
-def _owners(store: Store, place: str) -> dict[str, str]:
-    """Which other folder, or Python, each stored doc_id came from."""
-    sources = read_sources(store)
-    mine = {row["doc_id"] for row in sources if row["root"] == place}
-    others = {row["doc_id"]: row["root"] for row in sources if row["root"] != place}
-    made = set(read_catalogue(store).documents) - mine - set(others)
-    return {**dict.fromkeys(made, "a document given from Python"), **others}
+def _row(document: Document) -> dict[str, Any]:
+    return {
+        "doc_id": document.doc_id,
+        "source": document.source,
+        "format": document.syntax,
+        "status": "ok",
+        "reason": "",
+        "warnings": (),
+    }
+
+
+def _belongs_to(doc_id: str, origin: str) -> dict[str, Any]:
+    reason = (
+        f"the doc_id {doc_id!r} belongs to {origin or 'a document given from Python'}; ingest both "
+        "from a common parent folder, or rename the file"
+    )
+    # Without a fingerprint the file is tried again at the next ingest.
+    return {"status": "refused", "reason": reason, "change": "none", "fingerprint": ""}
+
+
+def _without_report(
+    origins: Mapping[str, str], place: str, *, known: Collection[str]
+) -> list[dict[str, Any]]:
+    """Rows for documents that were read from below a folder, but whose reports were never written.
+
+    An ingest that is killed leaves such documents; if their files are gone before the next one,
+    nothing else would remember to remove them.
+    """
+    return [
+        _row(Document(doc_id=doc_id, text="", source=source))
+        for doc_id, source in origins.items()
+        if source not in known and source in (place, str(Path(place, doc_id)))
+    ]
 
 
 def _changed_sources(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
@@ -15,9 +15,13 @@ from whymiss.index.store import Store
 from whymiss.records import Chunk
 
 if TYPE_CHECKING:
+    import pyarrow as pa
     from numpy.typing import NDArray
 
     from whymiss.protocols import Vectors
+
+_SHORTEST: Final = 0.5
+"""Vectors are stored at length 1; one much shorter was never an embedding."""
 
 
 @dataclass(frozen=True)
@@ -25,7 +29,7 @@ class Snapshot:
     """The rows of an index, sorted by (doc_id, start, chunk_id), and `vectors` aligned to them.
 
     Row number is therefore also the order of ties. `states` says which state of each document its
-    chunks were made from.
+    chunks were made from. `table` is a handle held at this version.
     """
 
     name: str
@@ -77,31 +81,20 @@ def read_snapshot(store: Store, name: str) -> Snapshot:
     version = store.pin(table)
     manifest = store.manifest_of(table)
     rows = store.read(table)
-    order = np.lexsort(
-        [np.asarray(rows.column(c).to_pylist()) for c in ("chunk_id", "start", "doc_id")]
-    ) if len(rows) else np.empty(0, dtype=np.int64)
-    rows = rows.take(order)
+    rows = rows.sort_by([(column, "ascending") for column in ("doc_id", "start", "chunk_id")])
     models = set(rows.column("model_version").to_pylist())
     if models - {manifest.model_version}:
         raise StoreError(
             f"index {name!r} mixes vectors of {', '.join(sorted(models))}; every row must be of "
             f"{manifest.model_version}. Their scores cannot be compared: build the index again."
         )
-    flat = rows.column("vector").combine_chunks()
-    vectors = np.asarray(flat.flatten(), dtype=np.float32).reshape(len(rows), manifest.dimension)
-    lengths = np.linalg.norm(vectors, axis=1)
-    if len(rows) and not (np.isfinite(lengths).all() and lengths.min() > 0.5):
-        bad = rows.column("chunk_id")[int(np.argmin(np.nan_to_num(lengths, nan=-1.0)))].as_py()
-        raise StoreError(
-            f"index {name!r} holds a vector that can never be found (zero or not finite), chunk "
-            f"{bad}. Build the index again."
-        )
+    vectors = _vectors(rows, manifest.dimension, name)
     return Snapshot(
         name=name,
         version=version,
         manifest=manifest,
         chunks=tuple(chunks_of(rows)),
-        vectors=np.ascontiguousarray(vectors),
+        vectors=vectors,
         states=dict(
             zip(
                 rows.column("doc_id").to_pylist(), rows.column("doc_state").to_pylist(), strict=True
@@ -109,3 +102,20 @@ def read_snapshot(store: Store, name: str) -> Snapshot:
         ),
         table=table,
     )
+
+
+def _vectors(rows: pa.Table, dimension: int, name: str) -> Vectors:
+    column = rows.column("vector")
+    usable = np.asarray(column.is_valid())
+    if usable.all():
+        flat = np.asarray(column.combine_chunks().flatten(), dtype=np.float32)
+        vectors = np.ascontiguousarray(flat.reshape(len(rows), dimension))
+        lengths = np.linalg.norm(vectors, axis=1)
+        usable = np.isfinite(lengths) & (lengths > _SHORTEST)
+    if not usable.all():
+        bad = rows.column("chunk_id")[int(np.argmin(usable))].as_py()
+        raise StoreError(
+            f"index {name!r} holds a vector that can never be found (missing, zero or not finite), "
+            f"chunk {bad}. Build the index again."
+        )
+    return vectors

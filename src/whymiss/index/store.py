@@ -7,7 +7,7 @@ import shutil
 import uuid
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -22,18 +22,19 @@ from platformdirs import user_data_path
 from whymiss.errors import IndexNotFoundError, StoreError
 from whymiss.index.durable import (
     force_to_disk,
-    newest_version,
+    is_empty_shell,
     synced_version,
     take_back_torn_commits,
+    unsynced_versions,
 )
 from whymiss.index.schema import FORMAT_VERSION, Manifest
+from whymiss.index.sound import LANCE_ERRORS, opens, reads
 from whymiss.records import digest
 
 _INDEX_PREFIX: Final = "index_"
 _SMALL_FILES_BEFORE_COMPACTION: Final = 20
 _VERSIONS_KEPT_FOR: Final = timedelta(days=7)
 _FOR_EVER: Final = timedelta(days=36500)
-_LANCE_ERRORS: Final = (OSError, RuntimeError, ValueError)
 
 
 class Store:
@@ -55,9 +56,11 @@ class Store:
         self._lock = FileLock(self.state / "write.lock", timeout=lock_timeout)
         try:
             # Without this, a second connection serves what it saw when it opened.
-            self._db = lancedb.connect(str(self.local or uri), read_consistency_interval=timedelta(0))
+            self._db = lancedb.connect(
+                str(self.local or uri), read_consistency_interval=timedelta(0)
+            )
             names = self.table_names()
-        except _LANCE_ERRORS as error:
+        except LANCE_ERRORS as error:
             raise StoreError(f"the store {self.uri} cannot be opened: {error}") from error
         self._heal(names)
 
@@ -87,7 +90,10 @@ class Store:
             names.extend(page.tables)
             token = page.page_token
             if not token:
-                return sorted(names)
+                break
+        if self.local is not None:
+            names = [name for name in names if not is_empty_shell(self._folder(name))]
+        return sorted(names)
 
     def index_names(self) -> list[str]:
         """Names of the indexes, sorted."""
@@ -109,6 +115,11 @@ class Store:
                 self.committed(table)
             return self._db.open_table(name)
 
+    def open_existing(self, table_name: str) -> Any:
+        """A table by its full name, as `table_names` gives it."""
+        with self._told(table_name):
+            return self._db.open_table(table_name)
+
     def open_index(self, name: str) -> Any:
         """The table of an index.
 
@@ -122,8 +133,7 @@ class Store:
                 f"there is no index {name!r} in {self.uri}; it has: {known}. "
                 "Build it with ingest() or build(config)."
             )
-        with self._told(_INDEX_PREFIX + name):
-            return self._db.open_table(_INDEX_PREFIX + name)
+        return self.open_existing(_INDEX_PREFIX + name)
 
     def create_index(self, name: str, schema: pa.Schema) -> Any:
         """A new, empty index."""
@@ -159,17 +169,22 @@ class Store:
         ------
         StoreError : the table is not an index of ours, or of a format this version cannot read.
         """
-        manifest = Manifest.from_schema(self.open_index(name).schema)
+        return self.manifest_of(self.open_index(name))
+
+    def manifest_of(self, table: Any) -> Manifest:
+        """The same for an open handle, pinned or not."""
+        with self._told(table.name):
+            manifest = Manifest.from_schema(table.schema)
         if manifest is None or manifest.format_version != FORMAT_VERSION:
             found = "no manifest" if manifest is None else f"format {manifest.format_version}"
             raise StoreError(
-                f"index {name!r} in {self.uri} has {found}; this version reads format "
-                f"{FORMAT_VERSION}. Drop it and build it again."
+                f"index {table.name.removeprefix(_INDEX_PREFIX)!r} in {self.uri} has {found}; this "
+                f"version reads format {FORMAT_VERSION}. Build it again with rebuild=True."
             )
         return manifest
 
     def index_stamp(self, name: str) -> tuple[str, int]:
-        """Which build of an index is there now, and its version; cheap enough for every question."""
+        """Which build of an index is there now, and its version; a few milliseconds."""
         table = self.open_index(name)
         manifest = Manifest.from_schema(table.schema)
         return (manifest.created if manifest else "", int(table.version))
@@ -230,7 +245,7 @@ class Store:
             self.optimize(table)
 
     def optimize(self, table: Any, *, keeping: timedelta = _VERSIONS_KEPT_FOR) -> None:
-        """Merge files, bring vector indexes up to date, and forget versions older than `keeping`."""
+        """Merge files, bring vector indexes up to date, forget versions older than `keeping`."""
         with self._told(table.name):
             # Old versions go only once the new one is on disk: a power cut in between could
             # otherwise tear the new one when the last good one is gone already.
@@ -240,6 +255,14 @@ class Store:
                 warnings.filterwarnings("ignore", message="optimize.cleanup_older_than=0")
                 table.optimize(cleanup_older_than=keeping)
             self.committed(table)
+
+    def is_sound(self, table: Any) -> bool:
+        """Whether every row of a table's newest version can be read."""
+        return reads(self._db, table.name, int(table.version))
+
+    def data_files(self, table_name: str) -> list[Path]:
+        """The files that rows are in, those of earlier versions included; none if not local."""
+        return [] if self.local is None else list((self._folder(table_name) / "data").glob("*"))
 
     @property
     def quarantine(self) -> Path:
@@ -254,7 +277,7 @@ class Store:
     def _told(self, table_name: str) -> Iterator[None]:
         try:
             yield
-        except _LANCE_ERRORS as error:
+        except LANCE_ERRORS as error:
             raise StoreError(
                 f"table {table_name!r} in {self.uri} cannot be used: {str(error)[:300]}. If a file "
                 "is damaged, restore the table's folder from a backup, or move it away and ingest "
@@ -272,9 +295,9 @@ class Store:
                 if self._is_sound(name):
                     continue
                 moved = take_back_torn_commits(
-                    self._folder(name), self.quarantine, partial(self._reads, name)
+                    self._folder(name), self.quarantine, partial(reads, self._db, name)
                 )
-                sound = not self._folder(name).exists() or self._is_sound(name)
+                sound = is_empty_shell(self._folder(name)) or self._is_sound(name)
             if not sound:
                 raise StoreError(
                     f"table {name!r} in {self.uri} cannot be read, and no unfinished commit "
@@ -290,53 +313,21 @@ class Store:
     def _is_sound(self, name: str) -> bool:
         """Whether the newest version opens and, unless it is known to be on disk, reads whole."""
         folder = self._folder(name)
-        durable, newest = synced_version(folder), newest_version(folder)
-        if newest == durable:
-            return newest > 0 and self._opens(name, newest)
-        if not all(self._opens(name, version) for version in range(durable + 1, newest)):
+        *between, newest = unsynced_versions(folder) or [synced_version(folder)]
+        if newest == synced_version(folder):
+            return opens(self._db, name, newest)
+        if not all(opens(self._db, name, version) for version in between):
             return False
-        if not self._reads(name, newest):
+        if not reads(self._db, name, newest):
             return False
         self._note(name)
         return True
 
     def _note(self, name: str) -> None:
         """Force out what a killed writer left, so that the next opening is quick."""
-        try:
-            with self._lock.acquire(timeout=0):
-                self.committed(self._db.open_table(name))
-        except Timeout:
-            pass  # Whoever holds the lock does it.
-
-    def _opens(self, name: str, version: int) -> bool:
-        try:
-            table = self._db.open_table(name)
-            table.checkout(version)
-            # A manifest full of zeros opens, as an empty version 0.
-            return int(table.version) == version
-        except _LANCE_ERRORS:
-            return False
-
-    def _reads(self, name: str, version: int) -> bool:
-        try:
-            table = self._db.open_table(name)
-            table.checkout(version)
-            if int(table.version) != version:
-                return False
-            for _ in table.search().to_batches():
-                pass
-            _search_once(table)
-        except _LANCE_ERRORS:
-            return False
-        return True
-
-
-def _search_once(table: Any) -> None:
-    """Open the files of every vector index."""
-    for index in table.list_indices():
-        for column in index.columns:
-            length = table.schema.field(column).type.list_size
-            table.search([1.0] * length, vector_column_name=column).limit(1).to_arrow()
+        # Whoever holds the lock now does it with the next commit.
+        with suppress(Timeout), self._lock.acquire(timeout=0):
+            self.committed(self._db.open_table(name))
 
 
 def is_one_of(column: str, values: list[str]) -> Any:

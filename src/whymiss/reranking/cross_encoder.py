@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,11 +10,12 @@ from typing import Any, Final
 
 from whymiss.config import EmbeddingConfig, RerankConfig
 from whymiss.embedding import locate_model
-from whymiss.embedding.models import stay_offline
+from whymiss.embedding.models import ModelFiles, stay_offline
 from whymiss.errors import ModelError
 from whymiss.records import Chunk, Query
 
 _BATCH: Final = 8
+_WITH_SCORES: Final = ("ForSequenceClassification", "ForCausalLM")
 
 
 class CrossEncoderReranker:
@@ -25,9 +27,7 @@ class CrossEncoderReranker:
     """
 
     def __init__(self, config: RerankConfig) -> None:
-        self._files = locate_model(
-            EmbeddingConfig(model=config.model, allow_download=config.allow_download)
-        )
+        self._files = _located(config)
         self._model: Any = None
         self._lock = threading.Lock()
 
@@ -56,8 +56,31 @@ class CrossEncoderReranker:
         return [float(score) for score in raw]
 
 
+def _located(config: RerankConfig) -> ModelFiles:
+    try:
+        files = locate_model(
+            EmbeddingConfig(model=config.model, allow_download=config.allow_download)
+        )
+        settings = json.loads((files.folder / "config.json").read_text(encoding="utf-8"))
+    except (ModelError, OSError, ValueError) as error:
+        raise ModelError(
+            f"rerank.model {config.model!r} cannot be used: {error} (For a reranker, "
+            "rerank.allow_download = true fetches it; an empty rerank.model skips the stage.)"
+        ) from error
+    kinds = settings.get("architectures") or [] if isinstance(settings, dict) else []
+    if not any(str(kind).endswith(_WITH_SCORES) for kind in kinds):
+        # It would load all the same, with a last layer of random numbers.
+        raise ModelError(
+            f"rerank.model {config.model!r} is not a cross-encoder: its config.json names "
+            f"{', '.join(map(str, kinds)) or 'no architecture'}, and a cross-encoder is a "
+            "...ForSequenceClassification. Choose one trained for reranking."
+        )
+    return files
+
+
 def _load(folder: Path) -> Any:
     stay_offline()
+    from safetensors import SafetensorError
     from sentence_transformers import CrossEncoder
 
     try:
@@ -68,5 +91,5 @@ def _load(folder: Path) -> Any:
             trust_remote_code=False,
             model_kwargs={"use_safetensors": True},
         )
-    except (OSError, ValueError, KeyError, RuntimeError) as error:
+    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
         raise ModelError(f"reranker in {folder} cannot be loaded: {error}") from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 from whymiss.errors import ModelError
@@ -29,14 +30,20 @@ def rerank(
 
     Raises
     ------
-    ModelError : the reranker gave another number of scores than it was given chunks.
+    ModelError : the reranker gave another number of scores than it was given chunks, or one that
+        is not a finite number.
     """
     head, tail = ranking.hits[:depth], ranking.hits[depth:]
-    scores = reranker.scores(query, [chunks[hit.chunk_id] for hit in head])
+    scores = reranker.scores(query, [chunks[hit.chunk_id] for hit in head]) if head else []
     if len(scores) != len(head):
         raise ModelError(
             f"reranker {reranker.model_version} was given {len(head)} chunks and returned "
             f"{len(scores)} scores; it must return one for each."
+        )
+    if not all(map(math.isfinite, scores)):
+        raise ModelError(
+            f"reranker {reranker.model_version} returned a score that is not finite: nothing can "
+            "be ordered by it. Check the model and its precision."
         )
     scored = [
         (chunks[hit.chunk_id], score, {**hit.parts, "rerank": score})

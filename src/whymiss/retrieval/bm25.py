@@ -7,7 +7,6 @@ would tell an asker how often a word stands in documents that are hidden from th
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
@@ -26,7 +25,6 @@ if TYPE_CHECKING:
 
     from whymiss.retrieval.space import Mask
 
-_STATISTICS_KEPT: Final = 64
 _DECIMALS: Final = 6
 
 
@@ -83,12 +81,6 @@ class TermIndex:
         return self.counts.indices[part], self.counts.data[part]
 
 
-@dataclass(frozen=True, slots=True)
-class _Statistics:
-    n: int
-    mean_length: float
-
-
 class BM25Retriever:
     """Ranks by BM25; chunks that share no term with the question are not hits."""
 
@@ -98,7 +90,6 @@ class BM25Retriever:
         self._space = space
         self._config = retrieval
         self._split = term_splitter(retrieval.stemmer, retrieval.stop_words)
-        self._statistics: OrderedDict[bytes, _Statistics] = OrderedDict()
 
     @property
     def terms(self) -> TermIndex:
@@ -113,11 +104,12 @@ class BM25Retriever:
         """One ranking per query, at most `depth` hits."""
         return [self._one(query, depth) for query in queries]
 
-    def scores(self, query: Query, visible: Mask) -> NDArray[np.float32]:
+    def scores(self, query: Query, visible: Mask) -> NDArray[np.float64]:
         """BM25 of every visible row; 0 elsewhere."""
         terms = self._split(query.text)
         engine = self._reference if self._config.bm25_engine == "rank_bm25" else self._sparse
-        return np.round(engine(terms, visible), _DECIMALS).astype(np.float32)
+        rounded: NDArray[np.float64] = np.round(engine(terms, visible), _DECIMALS)
+        return rounded
 
     def _one(self, query: Query, depth: int) -> Ranking:
         pre = self._config.filter_mode == "pre"
@@ -134,15 +126,15 @@ class BM25Retriever:
     def _sparse(self, terms: Sequence[str], visible: Mask) -> NDArray[np.float64]:
         index, k1, b = self.terms, self._config.bm25_k1, self._config.bm25_b
         total = np.zeros(len(index.lengths))
-        statistics = self._statistics_of(visible)
-        if not statistics.n:
+        lengths = index.lengths[visible]
+        if not lengths.any():
             return total
         for term in terms:
             rows, counts = index.postings(term)
             seen = visible[rows]
             rows, tf = rows[seen], counts[seen].astype(np.float64)
-            idf = inverse_document_frequency(statistics.n, len(rows))
-            norm = k1 * (1 - b + b * index.lengths[rows] / statistics.mean_length)
+            idf = inverse_document_frequency(len(lengths), len(rows))
+            norm = k1 * (1 - b + b * index.lengths[rows] / lengths.mean())
             total[rows] += idf * tf * (k1 + 1) / (tf + norm)
         return total
 
@@ -150,20 +142,11 @@ class BM25Retriever:
         total = np.zeros(len(visible))
         rows = np.flatnonzero(visible)
         texts = [self._split(self._space.snapshot.chunks[row].indexed_text) for row in rows]
-        # rank-bm25 divides by zero where there is no text, or no term in any.
+        # rank-bm25 divides by zero where there is no text, or no term in any; and, with k1 = 0 or
+        # b = 1, in a text that lacks the term: the term then adds 0.
         if any(texts):
             reference = ReferenceBM25(texts, k1=self._config.bm25_k1, b=self._config.bm25_b)
-            total[rows] = reference.get_scores(list(terms))
+            with np.errstate(invalid="ignore"):
+                for term in terms:
+                    total[rows] += np.nan_to_num(reference.get_scores([term]), nan=0.0)
         return total
-
-    def _statistics_of(self, visible: Mask) -> _Statistics:
-        key = np.packbits(visible).tobytes()
-        found = self._statistics.get(key)
-        if found is None:
-            lengths = self.terms.lengths[visible]
-            mean = float(lengths.mean()) if len(lengths) else 0.0
-            found = _Statistics(n=len(lengths) if mean else 0, mean_length=mean)
-            self._statistics[key] = found
-            if len(self._statistics) > _STATISTICS_KEPT:
-                self._statistics.popitem(last=False)
-        return found

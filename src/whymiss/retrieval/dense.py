@@ -11,13 +11,18 @@ from whymiss.config import IndexConfig, RetrievalConfig
 from whymiss.errors import ModelMismatchError
 from whymiss.index import search_ann
 from whymiss.records import Query, Ranking
-from whymiss.retrieval.space import SearchSpace, top_rows
+from whymiss.retrieval.space import SearchSpace, rows_within, top_rows
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from whymiss.protocols import Encoder, Vectors
 
 _DECIMALS: Final = 6
-"""Scores are rounded here: below float32's own error, so equal texts tie in batches of any size."""
+"""Scores are rounded here: what differs less says nothing, and ties by place."""
+
+_SLACK: Final = 1e-5
+"""More than the float32 product of two unit vectors can err."""
 
 
 class DenseRetriever:
@@ -66,20 +71,31 @@ class DenseRetriever:
                 self._approximate(query, vector, depth)
                 for query, vector in zip(queries, vectors, strict=True)
             ]
-        scores = np.round(vectors @ self._space.snapshot.vectors.T, _DECIMALS)
-        return [self._exact(query, row, depth) for query, row in zip(queries, scores, strict=True)]
+        rough = vectors @ self._space.snapshot.vectors.T
+        return [
+            self._exact(query, vector, row, depth)
+            for query, vector, row in zip(queries, vectors, rough, strict=True)
+        ]
 
-    def _exact(self, query: Query, scores: Vectors, depth: int) -> Ranking:
+    def _exact(self, query: Query, vector: Vectors, rough: Vectors, depth: int) -> Ranking:
+        # A matrix product rounds a row differently beside other rows or other questions. The best
+        # are therefore computed again one by one: a score depends on question and chunk alone,
+        # never on how many hidden chunks stand in the index.
         mask = self._space.visible(query, apply_where=self._retrieval.filter_mode == "pre")
-        rows = top_rows(scores, mask, depth)
-        return self._ranking(query, [(row, float(scores[row])) for row in rows])
+        near = rows_within(rough, mask, depth, slack=_SLACK)
+        scores = cosines(self._space.snapshot.vectors[near], vector)
+        best = top_rows(scores, np.ones(len(near), bool), depth)
+        return self._ranking(query, [(int(near[i]), float(scores[i])) for i in best])
 
     def _approximate(self, query: Query, vector: Vectors, depth: int) -> Ranking:
         mask = self._space.visible(query, apply_where=self._retrieval.filter_mode == "pre")
         found = search_ann(
-            self._space.snapshot, vector, mask, depth=depth, config=self._index
+            self._space.snapshot, vector, mask, depth=min(depth, len(mask)), config=self._index
         )
-        return self._ranking(query, [(row, round(score, _DECIMALS)) for row, score in found])
+        # Scored as in exact search: a compressed index finds rows but blurs their distances.
+        rows = [row for row, _ in found]
+        scores = cosines(self._space.snapshot.vectors[rows], vector)
+        return self._ranking(query, list(zip(rows, scores.tolist(), strict=True)))
 
     def _ranking(self, query: Query, scored: Sequence[tuple[int, float]]) -> Ranking:
         if self._retrieval.filter_mode == "post":
@@ -95,3 +111,10 @@ class DenseRetriever:
                 if score >= self._retrieval.min_score
             ],
         )
+
+
+def cosines(vectors: Vectors, query: Vectors) -> NDArray[np.float64]:
+    """Cosine of each unit vector with the query's, row by row: equal rows have equal scores."""
+    products = vectors.astype(np.float64) * query.astype(np.float64)
+    rounded: NDArray[np.float64] = np.round(products.sum(axis=1), _DECIMALS)
+    return rounded

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from decimal import Decimal
 from typing import Any, Final
 
 from whymiss.errors import FilterError
@@ -16,9 +17,10 @@ from whymiss.records import Clause, Document, Operator
 _SYMBOLS: Final[dict[str, Operator]] = {
     "!=": "ne", "<=": "le", ">=": "ge", "=": "eq", "<": "lt", ">": "gt",
 }  # fmt: skip
-_CLAUSE: Final = re.compile(r"\s*([\w.\- ]+?)\s*(!=|<=|>=|=|<|>)(.*)", re.DOTALL)
+_CLAUSE: Final = re.compile(r"\s*([\w.\- ]+?)\s*(!=|<=|>=|=|<|>)\s*(.*)", re.DOTALL)
+_NUMBER: Final = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?")
 
-Where = Mapping[str, Any] | Iterable[Clause | str] | None
+Where = Mapping[str, Any] | Iterable[Clause | str] | Clause | str | None
 
 
 def parse_where(where: Where) -> tuple[Clause, ...]:
@@ -26,7 +28,8 @@ def parse_where(where: Where) -> tuple[Clause, ...]:
 
     In a mapping a plain value means equality, a list means any of these, and a mapping names
     operators: `{"plan_type": "annual", "year": {"ge": 2024}}`. In a text everything after the
-    first operator is the literal value; numbers and true/false are also compared as such.
+    first operator, and the white space around it, is the literal value; numbers and true/false
+    are also compared as such.
 
     Raises
     ------
@@ -39,15 +42,21 @@ def parse_where(where: Where) -> tuple[Clause, ...]:
     """
     if where is None:
         return ()
-    if isinstance(where, str):
-        where = [where]
     if isinstance(where, Mapping):
         return tuple(clause for key, value in where.items() for clause in _of_pair(key, value))
+    if isinstance(where, (str, Clause)):
+        where = [where]
+    if not isinstance(where, Iterable):
+        raise FilterError(
+            f"a filter is a mapping, or a list of texts or clauses; got {type(where).__name__}."
+        )
     return tuple(c if isinstance(c, Clause) else _of_text(c) for c in where)
 
 
 def _of_pair(field: str, value: Any) -> list[Clause]:
     if isinstance(value, Mapping):
+        if not value:
+            raise FilterError(f"the filter on {field!r} names no operator; leave it out.")
         return [Clause(field=field, op=op, value=v) for op, v in value.items()]
     if isinstance(value, (list, tuple, set, frozenset)):
         return [Clause(field=field, op="in", value=tuple(value))]
@@ -62,6 +71,11 @@ def _of_text(text: str) -> Clause:
             "Example: plan_type=annual."
         )
     field, symbol, value = match.groups()
+    if value.startswith("="):
+        raise FilterError(
+            f"a filter has one operator; got {text!r}. Write field=value; a value that begins with "
+            '"=" is given as a mapping: {"field": "=value"}.'
+        )
     return Clause(field=field, op=_SYMBOLS[symbol], value=value)
 
 
@@ -78,7 +92,7 @@ def satisfies(metadata: Mapping[str, Any], clause: Clause) -> bool:
     False
     """
     found = metadata.get(clause.field)
-    values = found if isinstance(found, tuple) else () if found is None else (found,)
+    values = [v for v in (found if isinstance(found, tuple) else (found,)) if v is not None]
     if clause.op == "ne":
         return not any(_same(v, clause.value) for v in values)
     if clause.op == "eq":
@@ -131,10 +145,8 @@ def _comparable(left: Any, right: Any) -> tuple[Any, Any] | None:
     return None
 
 
-def _number(value: Any) -> float | None:
-    if isinstance(value, bool):
-        return None
-    if isinstance(value, (int, float)):
-        return float(value)
-    text = str(value).strip()
-    return float(text) if re.fullmatch(r"[+-]?\d+(\.\d+)?", text) else None
+def _number(value: Any) -> Decimal | None:
+    # Decimal: a number of any length in somebody's metadata compares exactly and never overflows.
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        return Decimal(repr(value)) if isinstance(value, float) else Decimal(value)
+    return Decimal(value) if isinstance(value, str) and _NUMBER.fullmatch(value) else None

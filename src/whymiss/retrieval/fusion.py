@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 
-from whymiss.errors import MixedQueriesError
+from whymiss.errors import ConfigError, MixedQueriesError
 from whymiss.records import Hit, Ranking
 
 
@@ -33,6 +34,7 @@ def reciprocal_rank_fusion(
     Raises
     ------
     MixedQueriesError : the rankings belong to different queries.
+    ConfigError : the constant is below 1, or there is not one weight of at least 0 per ranking.
 
     Examples
     --------
@@ -43,12 +45,15 @@ def reciprocal_rank_fusion(
     >>> reciprocal_rank_fusion([ranked("dense", "ab"), ranked("bm25", "bc")]).chunk_ids
     ('b', 'a', 'c')
     """
-    given = [1.0] * len(rankings) if weights is None else list(weights)
+    who = "reciprocal_rank_fusion"
+    if rank_constant < 1:
+        raise ConfigError(f"{who} needs a rank_constant of at least 1; got {rank_constant}.")
+    given = _weights(rankings, [1.0] * len(rankings) if weights is None else weights, who)
     added = [
         {hit.chunk_id: weight / (rank_constant + hit.rank) for hit in ranking.hits}
         for ranking, weight in zip(rankings, given, strict=True)
     ]
-    return _merge(rankings, added, prefix="rrf", who="reciprocal_rank_fusion")
+    return _merge(rankings, added, prefix="rrf", who=who)
 
 
 def weighted_fusion(rankings: Sequence[Ranking], *, weights: Sequence[float]) -> Ranking:
@@ -60,12 +65,24 @@ def weighted_fusion(rankings: Sequence[Ranking], *, weights: Sequence[float]) ->
     Raises
     ------
     MixedQueriesError : the rankings belong to different queries.
+    ConfigError : there is not one weight of at least 0 per ranking.
     """
+    given = _weights(rankings, weights, "weighted_fusion")
     added = [
         {chunk_id: weight * score for chunk_id, score in _min_max(ranking).items()}
-        for ranking, weight in zip(rankings, weights, strict=True)
+        for ranking, weight in zip(rankings, given, strict=True)
     ]
     return _merge(rankings, added, prefix="weighted", who="weighted_fusion")
+
+
+def _weights(rankings: Sequence[Ranking], weights: Sequence[float], who: str) -> list[float]:
+    given = list(weights)
+    if len(given) != len(rankings) or not all(w >= 0 and math.isfinite(w) for w in given):
+        raise ConfigError(
+            f"{who} needs one weight of at least 0 for each of {len(rankings)} rankings; "
+            f"got {given}."
+        )
+    return given
 
 
 def _min_max(ranking: Ranking) -> dict[str, float]:
@@ -90,20 +107,22 @@ def _merge(
             )
     hits: dict[str, Hit] = {}
     parts: dict[str, dict[str, float]] = {}
+    shares: dict[str, dict[str, list[float]]] = {}
     for ranking, contributions in zip(rankings, added, strict=True):
         for hit in ranking.hits:
             hits.setdefault(hit.chunk_id, hit)
-            mine = parts.setdefault(hit.chunk_id, {})
-            mine.update(hit.parts)
-            mine[f"{prefix}:{ranking.stage}"] = contributions[hit.chunk_id]
-    # Sums are rounded so that a tie does not depend on the order in which floats were added.
+            parts.setdefault(hit.chunk_id, {}).update(hit.parts)
+            mine = shares.setdefault(hit.chunk_id, {})
+            # Two rankings may be of one stage: a question asked in two wordings, say.
+            mine.setdefault(f"{prefix}:{ranking.stage}", []).append(contributions[hit.chunk_id])
+    for chunk_id, mine in shares.items():
+        parts[chunk_id].update({stage: math.fsum(values) for stage, values in mine.items()})
+    # fsum and rounding, so that a tie does not depend on the order in which floats were added.
     score = {
-        chunk_id: round(sum(v for k, v in mine.items() if k.startswith(f"{prefix}:")), 12)
-        for chunk_id, mine in parts.items()
+        chunk_id: round(math.fsum(v for values in mine.values() for v in values), 12)
+        for chunk_id, mine in shares.items()
     }
-    order = sorted(
-        hits.values(), key=lambda h: (-score[h.chunk_id], h.doc_id, h.start, h.chunk_id)
-    )
+    order = sorted(hits.values(), key=lambda h: (-score[h.chunk_id], h.doc_id, h.start, h.chunk_id))
     return Ranking(
         query_id=first.query_id,
         stage="fuse",

@@ -12,8 +12,12 @@ if TYPE_CHECKING:
     from whymiss.protocols import Vectors
 
 
-def select_diverse(ranking: Ranking, vectors: Vectors, *, k: int, relevance_weight: float) -> Ranking:
+def select_diverse(
+    ranking: Ranking, vectors: Vectors, *, k: int, relevance_weight: float
+) -> Ranking:
     """Pick k hits, each time the best of weight x relevance - (1 - weight) x nearest picked.
+
+    "Nearest picked" is the greatest cosine to a hit picked before; ties go to the better rank.
 
     Parameters
     ----------
@@ -54,7 +58,7 @@ def _pick(scores: Vectors, vectors: Vectors, k: int, weight: float) -> list[int]
     relevance = (scores - scores.min()) / spread if spread else np.ones(len(scores))
     similarity = vectors @ vectors.T
     chosen: list[int] = []
-    nearest = np.zeros(len(scores))
+    nearest = np.full(len(scores), -1.0)
     while len(chosen) < min(k, len(scores)):
         value = weight * relevance - (1 - weight) * nearest
         value[chosen] = -np.inf

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 import numpy as np
 
 from whymiss.index import Catalogue, Snapshot
-from whymiss.records import Clause, Query
+from whymiss.records import Clause, Query, canonical_json
 from whymiss.retrieval.filters import document_fields, satisfies
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ class SearchSpace:
 
     snapshot: Snapshot
     catalogue: Catalogue
-    _masks: OrderedDict[tuple[tuple[str, ...], tuple[Clause, ...]], Mask] = field(
+    _masks: OrderedDict[tuple[tuple[str, ...], str], Mask] = field(
         default_factory=OrderedDict, repr=False
     )
     _derived: dict[Hashable, Any] = field(default_factory=dict, repr=False)
@@ -48,10 +48,12 @@ class SearchSpace:
 
         `apply_where=False` leaves the clauses out, never the permissions.
         """
-        key = (query.principals, query.where if apply_where else ())
+        where = query.where if apply_where else ()
+        # As JSON, because to Python 1, 1.0 and True are one key; to a filter 1 is not "true".
+        key = (query.principals, canonical_json([(c.field, c.op, c.value) for c in where]))
         mask = self._masks.get(key)
         if mask is None:
-            mask = self._compute(*key)
+            mask = self._compute(query.principals, where)
             mask.setflags(write=False)
             self._masks[key] = mask
             if len(self._masks) > _MASKS_KEPT:
@@ -86,19 +88,32 @@ class SearchSpace:
         )
 
 
-def top_rows(scores: NDArray[np.float32], mask: Mask, depth: int) -> list[int]:
+def rows_within(
+    scores: NDArray[np.floating[Any]], mask: Mask, depth: int, *, slack: float
+) -> NDArray[np.int64]:
+    """Every permitted row that is among the best `depth`, or would be if scores erred by `slack`.
+
+    >>> import numpy as np
+    >>> rows_within(np.array([.1, .9, .89, .5]), np.ones(4, bool), 1, slack=.02).tolist()
+    [1, 2]
+    """
+    rows: NDArray[np.int64] = np.flatnonzero(mask)
+    if len(rows) > depth:
+        values = scores[rows]
+        cut = np.partition(values, len(values) - depth)[len(values) - depth]
+        rows = rows[values >= cut - 2 * slack]
+    return rows
+
+
+def top_rows(scores: NDArray[np.floating[Any]], mask: Mask, depth: int) -> list[int]:
     """The rows with the best scores among the permitted, best first; equal scores by row number.
 
     >>> import numpy as np
     >>> top_rows(np.array([.1, .9, .9, .5], np.float32), np.array([1, 1, 1, 0], bool), 2)
     [1, 2]
     """
-    rows = np.flatnonzero(mask)
-    if not len(rows) or depth < 1:
+    if depth < 1:
         return []
-    values = scores[rows]
-    if len(rows) > depth:
-        cut = np.partition(values, len(values) - depth)[len(values) - depth]
-        rows, values = rows[values >= cut], values[values >= cut]
-    order = np.lexsort((rows, -values))[:depth]
+    rows = rows_within(scores, mask, depth, slack=0.0)
+    order = np.lexsort((rows, -scores[rows]))[:depth]
     return [int(row) for row in rows[order]]

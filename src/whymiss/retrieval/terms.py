@@ -13,8 +13,10 @@ _TERM: Final = re.compile(r"\w+(?:[-._/']\w+)*")
 _PARTS: Final = re.compile(r"[^\W_]+")
 
 STOP_WORDS: Final = frozenset(
-    "a an and are as at be but by for if in into is it its no not of on or such that the their "
-    "then there these they this to was will with".split()
+    (  # noqa: SIM905
+        "a an and are as at be but by for if in into is it no not of on or such that the "
+        "their then there these they this to was will with"
+    ).split()
 )
 """The 33 words that Lucene's English analyser leaves out."""
 

@@ -1,0 +1,259 @@
+"""Vectors are computed once, kept whole, and never mixed up."""
+
+from __future__ import annotations
+
+import sqlite3
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from whymiss.embedding import CachedEncoder, VectorCache, cache
+from whymiss.errors import ModelError, StoreError
+from whymiss.testing import HashingEncoder
+
+if TYPE_CHECKING:
+    from whymiss.protocols import Vectors
+
+TEXTS = [f"Plan {i} lasts {i} months." for i in range(40)]
+
+
+class Counting(HashingEncoder):
+    """Remembers every text it was given; may be told to fail, or to answer nonsense."""
+
+    def __init__(self, dimension: int = 64) -> None:
+        super().__init__(dimension=dimension)
+        object.__setattr__(self, "seen", [])
+        object.__setattr__(self, "fail_after", 10**9)
+        object.__setattr__(self, "answer", None)
+
+    def encode_documents(
+        self, texts: Sequence[str], *, progress: Callable[[int], None] | None = None
+    ) -> Vectors:
+        if len(self.seen) + len(texts) > self.fail_after:  # type: ignore[attr-defined]
+            raise ModelError("out of memory")
+        self.seen.extend(texts)  # type: ignore[attr-defined]
+        if self.answer is not None:  # type: ignore[attr-defined]
+            return self.answer  # type: ignore[attr-defined, no-any-return]
+        return super().encode_documents(texts, progress=progress)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "vectors.sqlite"
+
+
+def test_every_text_is_computed_once_over_calls_restarts_and_configurations(path: Path) -> None:
+    first = Counting()
+    encoder = CachedEncoder(first, VectorCache(path))
+    one = encoder.encode_documents([*TEXTS, TEXTS[0], TEXTS[0]])
+    assert sorted(first.seen) == sorted(TEXTS)
+    assert encoder.n_encoded == 40
+    # Another run with another chunking, some of whose texts are the same.
+    second = Counting()
+    again = CachedEncoder(second, VectorCache(path))
+    two = again.encode_documents([*TEXTS[10:], "A new text."])
+    assert second.seen == ["A new text."]
+    assert np.array_equal(two[:30], one[10:40])
+    assert again.n_encoded == 1
+
+
+def test_the_order_of_the_vectors_is_that_of_the_texts(path: Path) -> None:
+    texts = ["a much longer text than the others", "b", "c d", "b"]
+    encoder = CachedEncoder(HashingEncoder(), VectorCache(path))
+    for _ in range(2):
+        assert np.array_equal(
+            encoder.encode_documents(texts), HashingEncoder().encode_documents(texts)
+        )
+    assert encoder.encode_documents([]).shape == (0, 64)
+
+
+def test_another_model_version_has_vectors_of_its_own(path: Path) -> None:
+    store = VectorCache(path)
+    wide, narrow = Counting(64), Counting(32)
+    assert CachedEncoder(wide, store).encode_documents(TEXTS).shape == (40, 64)
+    assert CachedEncoder(narrow, store).encode_documents(TEXTS).shape == (40, 32)
+    assert len(narrow.seen) == 40
+    assert store.count() == 80
+
+
+def test_an_interruption_keeps_what_was_computed(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cache, "_TEXTS_PER_COMMIT", 8)
+    inner = Counting()
+    object.__setattr__(inner, "fail_after", 20)
+    with pytest.raises(ModelError, match="out of memory"):
+        CachedEncoder(inner, VectorCache(path)).encode_documents(TEXTS)
+    # Two steps of eight; the third would have been the seventeenth to twenty-fourth.
+    assert VectorCache(path).count() == 16
+    after = Counting()
+    CachedEncoder(after, VectorCache(path)).encode_documents(TEXTS)
+    assert len(after.seen) == 24
+    assert not set(after.seen) & set(inner.seen)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        pytest.param("vector = substr(vector, 1, 100)", id="cut short"),
+        pytest.param("vector = substr(vector, 1, 101)", id="cut inside a number"),
+        pytest.param("vector = vector || vector", id="too long"),
+        pytest.param("vector = x''", id="empty"),
+        pytest.param("vector = zeroblob(256)", id="zeros"),
+        pytest.param("vector = cast(substr(vector, 5) || x'0000c07f' as blob)", id="not a number"),
+    ],
+)
+def test_a_damaged_vector_is_computed_again_not_served(path: Path, damage: str) -> None:
+    CachedEncoder(HashingEncoder(), VectorCache(path)).encode_documents(TEXTS)
+    db = sqlite3.connect(path)
+    with db:
+        db.execute(f"UPDATE vectors SET {damage}")
+    db.close()
+    inner = Counting()
+    encoder = CachedEncoder(inner, VectorCache(path))
+    assert np.array_equal(encoder.encode_documents(TEXTS), HashingEncoder().encode_documents(TEXTS))
+    assert len(inner.seen) == 40
+    # And the good one takes its place.
+    after = Counting()
+    CachedEncoder(after, VectorCache(path)).encode_documents(TEXTS)
+    assert after.seen == []
+
+
+@pytest.mark.parametrize(
+    "content", [b"not a database at all, but a text " * 50, b"SQLite format 3\0x"]
+)
+def test_a_file_that_is_no_cache_is_an_error_that_says_what_to_do(
+    path: Path, content: bytes
+) -> None:
+    path.write_bytes(content)
+    with pytest.raises(StoreError, match=r"vectors\.sqlite cannot be used: .* delete it"):
+        VectorCache(path)
+    assert path.read_bytes() == content
+
+
+def test_damage_inside_the_file_is_an_error_at_use(path: Path) -> None:
+    store = VectorCache(path)
+    many = [f"text {i}" for i in range(2000)]
+    CachedEncoder(HashingEncoder(), store).encode_documents(many)
+    store.close()
+    content = bytearray(path.read_bytes())
+    assert len(content) > 200_000
+    content[8192:-4096] = b"\xff" * (len(content) - 12288)
+    path.write_bytes(content)
+    with pytest.raises(StoreError, match=r"vectors\.sqlite cannot be used: .*malformed"):
+        CachedEncoder(HashingEncoder(), VectorCache(path)).encode_documents(many)
+
+
+def test_a_folder_in_its_place_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match="cannot be used: unable to open database file"):
+        VectorCache(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        pytest.param(np.ones((1, 64), np.float32), id="not of length one"),
+        pytest.param(np.zeros((1, 64), np.float32), id="zero"),
+        pytest.param(np.full((1, 64), np.nan, np.float32), id="not a number"),
+        pytest.param(np.full((1, 64), np.inf, np.float32), id="infinite"),
+        pytest.param(np.eye(1, 63, dtype=np.float32), id="too few numbers"),
+        pytest.param(np.eye(2, 64, dtype=np.float32), id="too many rows"),
+    ],
+)
+def test_an_encoder_that_gives_unusable_vectors_is_refused_and_nothing_is_kept(
+    path: Path, answer: Vectors
+) -> None:
+    inner = Counting()
+    object.__setattr__(inner, "answer", answer)
+    store = VectorCache(path)
+    with pytest.raises(ModelError, match=r"hashing-64 must give vectors of length 1 in shape"):
+        CachedEncoder(inner, store).encode_documents(["a"])
+    with pytest.raises(ModelError, match=r"hashing-64 must give vectors of length 1 in shape"):
+        CachedEncoder(inner, store).encode_queries(["a"])
+    assert store.count() == 0
+
+
+def test_questions_are_not_remembered(path: Path) -> None:
+    store = VectorCache(path)
+    CachedEncoder(HashingEncoder(), store).encode_queries(["a private question"])
+    assert store.count() == 0
+
+
+def test_the_file_holds_no_text(path: Path) -> None:
+    store = VectorCache(path)
+    CachedEncoder(HashingEncoder(), store).encode_documents(["heliotrope-7731"])
+    files = list(path.parent.glob("vectors.sqlite*"))
+    assert files
+    assert all(b"heliotrope" not in file.read_bytes() for file in files)
+
+
+def test_threads_share_one_cache(path: Path) -> None:
+    encoder = CachedEncoder(HashingEncoder(), VectorCache(path))
+    together = threading.Barrier(4)
+
+    def work(offset: int) -> Vectors:
+        together.wait()
+        return encoder.encode_documents(TEXTS[offset : offset + 25])
+
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(work, [0, 5, 10, 15]))
+    expected = HashingEncoder().encode_documents(TEXTS)
+    for offset, vectors in zip([0, 5, 10, 15], found, strict=True):
+        assert np.array_equal(vectors, expected[offset : offset + 25])
+    assert VectorCache(path).count() == 40
+
+
+CHILD = """
+import sys
+from pathlib import Path
+from whymiss.embedding import CachedEncoder, VectorCache
+from whymiss.testing import HashingEncoder
+print("ready", flush=True)
+sys.stdin.readline()
+for number in range(20):
+    encoder = CachedEncoder(HashingEncoder(), VectorCache(Path(sys.argv[1])))
+    encoder.encode_documents([f"text {i}" for i in range(number * 5, number * 5 + 100)])
+print("done")
+"""
+
+
+def test_processes_that_start_together_share_one_cache(path: Path) -> None:
+    children = [
+        subprocess.Popen(
+            [sys.executable, "-c", CHILD, str(path)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(4)
+    ]
+    for child in children:
+        assert child.stdout is not None
+        assert child.stdout.readline() == "ready\n"
+    said = []
+    for child in children:
+        assert child.stdin is not None
+        child.stdin.write("go\n")
+        child.stdin.flush()
+    for child in children:
+        out, err = child.communicate(timeout=60)
+        said.append(out or err[-1500:])
+    assert said == ["done\n"] * 4
+    # Texts 0 to 194, each once.
+    assert VectorCache(path).count() == 195
+
+
+def test_progress_counts_what_was_there_and_what_was_computed(path: Path) -> None:
+    encoder = CachedEncoder(HashingEncoder(), VectorCache(path))
+    encoder.encode_documents(TEXTS[:10])
+    steps: list[int] = []
+    encoder.encode_documents(TEXTS, progress=steps.append)
+    assert steps == [10, 30]
