@@ -28,6 +28,7 @@ ingest: $(VENV)/.lab ## Bring the store up to date with the bundled corpus
 
 test: $(VENV)/.test ## Set up and run all tests: code, docstrings, notebooks
 	$(BIN)/python -m pytest tests src --doctest-modules
+	$(MAKE) ingest
 	$(BIN)/python -m pytest notebooks --nbval-lax --nbval-current-env --nbval-cell-timeout 120
 
 lint: $(VENV)/.test ## Formatting, types and layers only

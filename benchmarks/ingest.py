@@ -95,7 +95,8 @@ def ask(store: Path) -> dict[str, Any]:
 
 def child(step: str, corpus: Path, store: Path) -> dict[str, Any]:
     """Run one step in a process of its own, so that each starts cold and memory is its own."""
-    command = [sys.executable, __file__, "--corpus", str(corpus), "--step", step, "--store", str(store)]
+    command = [sys.executable, __file__, "--step", step]
+    command += ["--corpus", str(corpus), "--store", str(store)]
     done = subprocess.run(command, check=True, capture_output=True, text=True)
     result: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return result

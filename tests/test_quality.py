@@ -21,7 +21,7 @@ def tool(name: str) -> str:
 
 @pytest.mark.parametrize(
     "command",
-    [["lint-imports"], ["ruff", "check", "src", "tests"], ["mypy"]],
+    [["lint-imports"], ["ruff", "check", "."], ["mypy"]],
     ids=["rooms import only lower rooms", "ruff", "mypy strict"],
 )
 def test_the_code_keeps_its_rules(command: list[str]) -> None:
