@@ -20,9 +20,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from reporting import report
-
 import whymiss
+from reporting import report
 from whymiss import PipelineConfig
 from whymiss.embedding import SentenceTransformersEncoder
 

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 from reporting import report
-
 from whymiss.documents import read_folder
 from whymiss.documents.encoding import decode
 

@@ -11,9 +11,9 @@ import tempfile
 from pathlib import Path
 
 import ir_measures
-from reporting import report
 
 import whymiss
+from reporting import report
 from whymiss import Document, PipelineConfig, Query
 from whymiss.retrieval import BM25Retriever, DenseRetriever
 
