@@ -19,7 +19,18 @@ class InvalidRecordError(WhymissError, ValueError):
 
 
 class MixedQueriesError(WhymissError, ValueError):
-    """Rankings of different queries were combined."""
+    """Rankings of different queries, or scores of different question sets, were combined."""
+
+
+class LabelError(WhymissError, ValueError):
+    """A file of questions or relevance judgements cannot be understood or written.
+
+    `where` is the file and line, or the place in it, when it is known.
+    """
+
+    def __init__(self, message: str, *, where: str = "") -> None:
+        super().__init__(f"{where}: {message}" if where else message)
+        self.where = where
 
 
 class DocumentError(WhymissError):

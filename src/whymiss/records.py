@@ -336,7 +336,7 @@ class Ranking:
         return cls(query_id=query_id, stage=stage, hits=hits)
 
 
-DropReason = Literal["over budget", "duplicate", "covered by a parent", "beyond k"]
+DropReason = Literal["over budget", "duplicate"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,11 +1,12 @@
-"""Evaluation over many questions: labels, measures, judging spans, statistics, sweeps."""
+"""Evaluation over many questions: labels, judging spans, measures, statistics."""
 
 from __future__ import annotations
 
+from whymiss.errors import LabelError
 from whymiss.evaluation.formats import read_questions, write_questions
 from whymiss.evaluation.judgement import Judgement
 from whymiss.evaluation.judging import Retrieved, delivered, judge, judge_documents
-from whymiss.evaluation.labels import UNANSWERABLE, EvidenceSpan, LabelError, Question
+from whymiss.evaluation.labels import UNANSWERABLE, EvidenceSpan, Question
 from whymiss.evaluation.measures import (
     MEASURES,
     Measure,

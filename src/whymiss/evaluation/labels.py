@@ -13,23 +13,13 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Final
 
-from whymiss.errors import InvalidRecordError, WhymissError
+from whymiss.errors import InvalidRecordError
 from whymiss.records import Query
 from whymiss.text import Interval
 
 UNANSWERABLE: Final = "unanswerable"
 """The tag of a question that the corpus (or what its asker may read of it) does not answer."""
 
-
-class LabelError(WhymissError, ValueError):
-    """A file of questions or relevance judgements cannot be understood or written.
-
-    `where` is the file and line, or the place in it, when it is known.
-    """
-
-    def __init__(self, message: str, *, where: str = "") -> None:
-        super().__init__(f"{where}: {message}" if where else message)
-        self.where = where
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from whymiss.errors import ConfigError, WhymissError
-from whymiss.evaluation.labels import LabelError, Question
+from whymiss.errors import ConfigError, LabelError, WhymissError
+from whymiss.evaluation.labels import Question
 
 
 @contextmanager

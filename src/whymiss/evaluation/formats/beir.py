@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from whymiss.documents import documents_from_jsonl
-from whymiss.errors import DocumentError
+from whymiss.errors import DocumentError, LabelError
 from whymiss.evaluation.formats._files import (
     Unique,
     expect,
@@ -18,7 +18,7 @@ from whymiss.evaluation.formats._files import (
     write_lines,
 )
 from whymiss.evaluation.formats.trec import add_grade, questions_from_qrels, whole
-from whymiss.evaluation.labels import LabelError, Question
+from whymiss.evaluation.labels import Question
 from whymiss.records import EVERYONE, Document, Query
 
 _HEADER: Final = "query-id\tcorpus-id\tscore"

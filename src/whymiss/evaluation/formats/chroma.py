@@ -13,8 +13,9 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from whymiss.errors import LabelError
 from whymiss.evaluation.formats._files import expect, located, readers, write_text
-from whymiss.evaluation.labels import EvidenceSpan, LabelError, Question
+from whymiss.evaluation.labels import EvidenceSpan, Question
 from whymiss.records import EVERYONE, Document, Query
 
 _COLUMNS: Final = ("question", "references", "corpus_id")

@@ -7,8 +7,9 @@ from typing import Any, Final, get_args
 
 import pandas as pd
 
+from whymiss.errors import LabelError
 from whymiss.evaluation.formats._files import located, readers
-from whymiss.evaluation.labels import EvidenceSpan, LabelError, Question
+from whymiss.evaluation.labels import EvidenceSpan, Question
 from whymiss.frames import DOCUMENTS, documents_frame
 from whymiss.records import EVERYONE, Document, Query, Syntax
 from whymiss.retrieval.filters import parse_where

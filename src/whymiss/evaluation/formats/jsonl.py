@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Final
 
+from whymiss.errors import LabelError
 from whymiss.evaluation.formats._files import (
     Unique,
     expect,
@@ -15,7 +16,7 @@ from whymiss.evaluation.formats._files import (
     number,
     write_json_lines,
 )
-from whymiss.evaluation.labels import EvidenceSpan, LabelError, Question
+from whymiss.evaluation.labels import EvidenceSpan, Question
 from whymiss.records import Clause, Query
 from whymiss.retrieval.filters import parse_where
 

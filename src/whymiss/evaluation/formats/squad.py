@@ -8,6 +8,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any, Final
 
+from whymiss.errors import LabelError
 from whymiss.evaluation.formats._files import (
     Unique,
     expect,
@@ -16,7 +17,7 @@ from whymiss.evaluation.formats._files import (
     single_spans,
     write_text,
 )
-from whymiss.evaluation.labels import UNANSWERABLE, EvidenceSpan, LabelError, Question
+from whymiss.evaluation.labels import UNANSWERABLE, EvidenceSpan, Question
 from whymiss.records import EVERYONE, Document, Query
 
 _VERSION: Final = "v2.0"

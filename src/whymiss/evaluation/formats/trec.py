@@ -7,9 +7,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
-from whymiss.errors import InvalidRecordError
+from whymiss.errors import InvalidRecordError, LabelError
 from whymiss.evaluation.formats._files import lines, located, number, write_lines
-from whymiss.evaluation.labels import LabelError, Question
+from whymiss.evaluation.labels import Question
 from whymiss.records import Hit, Query, Ranking
 
 Qrels = Mapping[str, Mapping[str, float]]
