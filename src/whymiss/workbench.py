@@ -7,6 +7,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -21,6 +22,7 @@ from whymiss.index import (
     BuildReport,
     Catalogue,
     Progress,
+    PurgeReport,
     Store,
     SyncReport,
     build_ann,
@@ -29,6 +31,7 @@ from whymiss.index import (
     check_matches,
     fingerprints,
     index_health,
+    purge,
     read_catalogue,
     read_documents,
     read_snapshot,
@@ -50,6 +53,7 @@ if TYPE_CHECKING:
     from whymiss.retrieval.filters import Where
 
 _DOCUMENTS_KEPT: Final = 256
+_NOW: Final = timedelta(0)
 
 
 def open(
@@ -325,6 +329,18 @@ class Workbench:
         if doc_id not in found:
             raise DocumentError(f"there is no document {doc_id!r}; the frame `documents` has all.")
         return found[doc_id]
+
+    def purge(self, *, older_than: timedelta = _NOW) -> PurgeReport:
+        """Erase for good what was deleted: rewrite every table, forget versions so old.
+
+        Deleting hides a document at once, but its text stays in LanceDB's files until then. The
+        version history goes with it.
+
+        Raises
+        ------
+        StoreError : another writer holds the store, or a table cannot be read.
+        """
+        return purge(self.store, older_than=older_than)
 
     def close(self) -> None:
         """Close the store's local files."""

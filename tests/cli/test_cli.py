@@ -34,6 +34,7 @@ VERBS = (
     "files",
     "indexes",
     "ingest",
+    "purge",
     "trace",
 )
 STEERING = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
@@ -152,6 +153,21 @@ def test_the_printed_configuration_can_be_read_back(tmp_path: Path) -> None:
     again = run("config", "--config", str(path), "--set", "trace.raw_text=TRUE").stdout
     assert 'mode = "dense"' in again
     assert "raw_text = true" in again
+
+
+def test_purge_leaves_nothing_of_a_deleted_document_on_disk(tmp_path: Path) -> None:
+    docs, store = tmp_path / "docs", tmp_path / "store"
+    docs.mkdir()
+    (docs / "keep.md").write_text("Refunds take ten days.")
+    (docs / "gone.md").write_text("The launch code is heliotrope.")
+    assert run("ingest", str(docs), "--allowed", "*", "--store", str(store)).exit_code == 0
+    (docs / "gone.md").unlink()
+    assert run("ingest", str(docs), "--allowed", "*", "--store", str(store)).exit_code == 0
+    holding = [p for p in store.rglob("*") if p.is_file() and b"heliotrope" in p.read_bytes()]
+    assert holding, "deleted text stays in the files until they are rewritten"
+    purged = json.loads(run("purge", "--store", str(store), "--json").stdout)
+    assert purged["bytes_freed"] > 0
+    assert not [p for p in store.rglob("*") if p.is_file() and b"heliotrope" in p.read_bytes()]
 
 
 # How it ends

@@ -284,6 +284,22 @@ def files(store: str, as_json: bool) -> None:
 
 
 @main.command()
+@store_option
+@json_option
+@guarded
+def purge(store: str, as_json: bool) -> None:
+    """Erase deleted text for good; the version history of every table goes with it."""
+    from whymiss.workbench import open as open_workbench
+
+    with open_workbench(store) as workbench:
+        done = workbench.purge()
+    if as_json:
+        print_json({"tables": list(done.tables), "bytes_freed": done.bytes_freed})
+    else:
+        click.echo(f"{len(done.tables)} tables written anew, {done.bytes_freed:,} bytes freed")
+
+
+@main.command()
 @config_options
 @json_option
 @guarded
