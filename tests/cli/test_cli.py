@@ -322,7 +322,7 @@ def test_an_empty_listing_says_none(store: str) -> None:
     assert run("chunks", "--store", store, "--doc-id", "x' OR 1=1").stdout == "none\n"
 
 
-@pytest.mark.parametrize("width", [60, 80, 200])
+@pytest.mark.parametrize("width", [40, 60, 80, 200])
 def test_headings_and_numbers_stay_whole_in_a_narrow_terminal(
     store: str, monkeypatch: pytest.MonkeyPatch, width: int
 ) -> None:
@@ -333,6 +333,9 @@ def test_headings_and_numbers_stay_whole_in_a_narrow_terminal(
             "index", "strategy", "size", "docs", "chunks", "cut", "missing", "stale", "orphan",
             "version",
         ]  # fmt: skip
+    else:
+        assert "index: main\nstrategy: heading\nsize: 200\n" in shown
+        assert shown.splitlines()[-1].startswith("version: ")
     for verb in ("documents", "files", "chunks"):
         lines = run(verb, "--store", store).stdout.splitlines()
         assert max(map(len, lines)) <= width

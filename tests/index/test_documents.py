@@ -9,6 +9,7 @@ import pytest
 from ingesting import Library, documents, reports, small_batches
 
 from whymiss.documents import FileReport
+from whymiss.embedding import cache
 from whymiss.index import (
     build,
     fingerprints,
@@ -61,7 +62,6 @@ def test_a_second_run_embeds_nothing_writes_nothing_and_keeps_every_version(
 
 @pytest.fixture
 def _small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
-    # Setting them through monkeypatch first makes it put the true ones back.
     monkeypatch.setattr(ingest, "_DOCUMENTS_PER_COMMIT", 12)
     monkeypatch.setattr(build, "_CHUNKS_PER_COMMIT", 48)
 
@@ -275,11 +275,26 @@ def test_what_a_stopped_ingest_wrote_goes_when_its_file_is_gone_before_the_next(
     assert set(read_catalogue(library.store).documents) == {"a", "c"}
 
 
-def test_small_batches_of_the_child_are_names_that_exist() -> None:
+def test_small_batches_of_the_child_are_names_that_exist(monkeypatch: pytest.MonkeyPatch) -> None:
     # The kill test would prove little if these were renamed without it.
-    before = (ingest._DOCUMENTS_PER_COMMIT, build._CHUNKS_PER_COMMIT)
-    try:
-        small_batches()
-        assert (ingest._DOCUMENTS_PER_COMMIT, build._CHUNKS_PER_COMMIT) == (12, 48)
-    finally:
-        ingest._DOCUMENTS_PER_COMMIT, build._CHUNKS_PER_COMMIT = before  # type: ignore[misc]
+    sizes = [
+        (ingest, "_DOCUMENTS_PER_COMMIT", 12),
+        (build, "_CHUNKS_PER_COMMIT", 48),
+        (cache, "_TEXTS_PER_COMMIT", 16),
+    ]
+    for module, name, small in sizes:
+        assert getattr(module, name) > small
+        # Set through monkeypatch first, so that it puts the true one back.
+        monkeypatch.setattr(module, name, 0)
+    small_batches()
+    assert [getattr(module, name) for module, name, _ in sizes] == [12, 48, 16]
+
+
+def test_a_file_that_failed_at_first_sight_is_tried_again_and_a_refused_one_is_not(
+    library: Library,
+) -> None:
+    refused = FileReport(
+        doc_id="b", source="/library/b", status="refused", reason="xlsx", raw_fingerprint="bytes"
+    )
+    library.sync([failing("a"), refused])
+    assert fingerprints(library.store, Path("/library")) == {"b": "bytes"}

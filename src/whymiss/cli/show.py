@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import pandas as pd
@@ -19,6 +19,8 @@ from whymiss.frames import clause_text, short, stages_frame, summary_frame
 from whymiss.records import Answer, Trace
 
 _WIDTH_IN_A_PIPE: Final = 160
+_FOLDED: Final = 12
+"""Text may be folded to this width; where even that does not fit, a table is no use."""
 
 _STAGES: Final = {
     "stage": "stage", "n_hits": "hits", "best_doc": "best document", "best_score": "score",
@@ -38,28 +40,57 @@ def console() -> Console:
 def print_frame(
     frame: pd.DataFrame, headings: Mapping[str, str], *, title: str = "", width: int = 60
 ) -> None:
-    """The named columns of a frame as a table under their headings."""
+    """The named columns of a frame under their headings; a list where a table does not fit."""
+    out = console()
     if title:
-        console().print(Text(title, style="bold"))
+        out.print(Text(title, style="bold"))
     if not len(frame):
-        console().print(Text("none"))
+        out.print(Text("none"))
         return
+    rows = [
+        [_cell(value, width) for value in row]
+        for row in frame[list(headings)].itertuples(index=False)
+    ]
+    numeric = [pd.api.types.is_numeric_dtype(frame[name]) for name in headings]
+    least = [
+        max(
+            len(heading),
+            *(len(row[i]) if numeric[i] else min(len(row[i]), _FOLDED) for row in rows),
+        )
+        for i, heading in enumerate(headings.values())
+    ]
+    if sum(least) + 2 * (len(least) - 1) > out.width:
+        _print_list(out, list(headings.values()), rows)
+    else:
+        _print_table(out, list(headings.values()), rows, numeric)
+
+
+def _print_table(
+    out: Console, headings: Sequence[str], rows: Sequence[Sequence[str]], numeric: Sequence[bool]
+) -> None:
     table = Table(
         box=box.SIMPLE_HEAD, header_style="bold", padding=(0, 1, 0, 0), pad_edge=False,
         show_edge=False,
     )  # fmt: skip
-    for name, heading in headings.items():
-        numeric = pd.api.types.is_numeric_dtype(frame[name])
+    for heading, number in zip(headings, numeric, strict=True):
         table.add_column(
             heading,
-            justify="right" if numeric else "left",
-            no_wrap=numeric,
+            justify="right" if number else "left",
+            no_wrap=number,
             overflow="fold",
             min_width=len(heading),
         )
-    for row in frame[list(headings)].itertuples(index=False):
-        table.add_row(*(Text(_cell(value, width)) for value in row))
-    console().print(table)
+    for row in rows:
+        table.add_row(*map(Text, row))
+    out.print(table)
+
+
+def _print_list(out: Console, headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    for number, row in enumerate(rows):
+        if number:
+            out.print()
+        for heading, value in zip(headings, row, strict=True):
+            out.print(Text(f"{heading}: {value}"))
 
 
 def _cell(value: Any, width: int) -> str:

@@ -90,7 +90,8 @@ def fingerprints(store: Store, root: Path) -> dict[str, str]:
     """The raw fingerprint of every file below a folder at its last ingest, by doc_id.
 
     Files whose document is no longer stored, or no longer theirs, are left out, so that they are
-    read again.
+    read again; so are those that failed, since what failed once (a time limit on a busy machine,
+    say) may succeed.
     """
     documents = read_catalogue(store).documents
     origins = {doc_id: document.source for doc_id, document in documents.items()}
@@ -98,11 +99,8 @@ def fingerprints(store: Store, root: Path) -> dict[str, str]:
         row["doc_id"]: row["fingerprint"]
         for row in read_sources(store, str(root.resolve()))
         if row["fingerprint"]
-        and (origins.get(row["doc_id"]) == row["source"] or row["status"] in _WITHOUT_DOCUMENT)
+        and (origins.get(row["doc_id"]) == row["source"] or row["status"] == "refused")
     }
-
-
-_WITHOUT_DOCUMENT: Final = ("refused", "failed")
 
 
 class _Writer:
