@@ -90,7 +90,8 @@ def _print_list(out: Console, headings: Sequence[str], rows: Sequence[Sequence[s
         if number:
             out.print()
         for heading, value in zip(headings, row, strict=True):
-            out.print(Text(f"{heading}: {value}"))
+            if value not in ("", "-"):
+                out.print(Text(f"{heading}: {value}"))
 
 
 def _cell(value: Any, width: int) -> str:
@@ -99,7 +100,7 @@ def _cell(value: Any, width: int) -> str:
     if value is None or value is pd.NA or (isinstance(value, float) and value != value):
         return "-"
     if isinstance(value, float):
-        return f"{value:.0f}" if abs(value) >= 100 else f"{value:#.3g}"
+        return f"{value:.0f}" if abs(value) >= 99.95 else f"{value:#.3g}"
     return short(printable(str(value)), width)
 
 
