@@ -4,6 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 STORE ?= .whymiss
 CORPUS := data/helpdesk/docs
+# Jupyter refuses to run as root unless told; in a container there is often nobody else.
+ROOT_IN_A_CONTAINER := $(if $(filter 0,$(shell id -u)),--allow-root)
 # No network at run time and nothing sent anywhere; pip is not concerned.
 export HF_HUB_OFFLINE = 1
 export TRANSFORMERS_OFFLINE = 1
@@ -18,7 +20,7 @@ help: ## List the commands
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
 
 lab: $(VENV)/.lab ingest ## Set up, ingest the bundled corpus, open JupyterLab on the first notebook
-	WHYMISS_STORE=$(abspath $(STORE)) $(BIN)/jupyter lab notebooks/00_start_here.ipynb
+	WHYMISS_STORE=$(abspath $(STORE)) $(BIN)/jupyter lab $(ROOT_IN_A_CONTAINER) notebooks/00_start_here.ipynb
 
 demo: $(VENV)/.lab ## The same walk in the terminal
 	$(BIN)/whymiss demo --corpus $(CORPUS) --store $(STORE)

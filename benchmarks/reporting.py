@@ -15,12 +15,15 @@ RESULTS = Path(__file__).parent / "results"
 
 def report(name: str, rows: list[dict[str, Any]]) -> None:
     """Print rows and write them to results/<name>.json, with the versions they were measured on."""
-    table = Table(title=name, title_justify="left")
+    # One line per figure: a benchmark has many figures and few rows.
+    table = Table(title=name, title_justify="left", show_header=False)
     for column in rows[0]:
-        table.add_column(column, justify="right")
-    for row in rows:
-        table.add_row(*(f"{v:.4g}" if isinstance(v, float) else str(v) for v in row.values()))
-    Console(width=140).print(table)
+        table.add_row(column, *(_shown(row[column]) for row in rows))
+    Console().print(table)
     RESULTS.mkdir(exist_ok=True)
     body = {"python": platform.python_version(), "machine": platform.machine(), "rows": rows}
     (RESULTS / f"{name}.json").write_text(json.dumps(body, indent=1) + "\n", encoding="utf-8")
+
+
+def _shown(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
