@@ -10,12 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from whymiss.candidates import best_first
 from whymiss.config import IndexConfig, RetrievalConfig
 from whymiss.errors import ModelMismatchError
 from whymiss.records import Clause, Document, Query
 from whymiss.retrieval import DenseRetriever, SearchSpace
 from whymiss.retrieval.dense import cosines
-from whymiss.retrieval.space import rows_within, top_rows
+from whymiss.retrieval.space import rows_within
 from whymiss.testing import HashingEncoder
 
 WORDS = ["refund", "annual", "monthly", "plan", "phone", "support"]
@@ -24,17 +25,19 @@ texts = st.lists(st.sampled_from(WORDS), min_size=1, max_size=5).map(" ".join)
 levels = st.sampled_from([-1.0, 0.0, 0.25, 0.5, 1.0])
 
 
-@given(rows=st.lists(st.tuples(levels, st.booleans()), max_size=30), depth=st.integers(-1, 35))
-def test_top_rows_is_a_full_sort_cut_short(rows: list[tuple[float, bool]], depth: int) -> None:
+@given(rows=st.lists(st.tuples(levels, st.booleans()), max_size=90), depth=st.integers(-1, 95))
+def test_the_best_rows_are_a_full_sort_cut_short(rows: list[tuple[float, bool]], depth: int) -> None:
     scores = np.array([s for s, _ in rows])
     mask = np.array([m for _, m in rows], bool)
     full = sorted((i for i, m in enumerate(mask) if m), key=lambda i: (-scores[i], i))
-    assert top_rows(scores, mask, depth) == full[: max(depth, 0)]
+    rows = rows_within(scores, mask, depth, slack=0.0)
+    assert best_first(rows, scores[rows], max(depth, 0)).rows.tolist() == full[: max(depth, 0)]
+    assert mask[rows].all()
 
 
 @given(
-    scores=st.lists(st.floats(-1, 1), min_size=1, max_size=30),
-    errors=st.lists(st.floats(-0.01, 0.01), min_size=30, max_size=30),
+    scores=st.lists(st.floats(-1, 1), min_size=1, max_size=60),
+    errors=st.lists(st.floats(-0.01, 0.01), min_size=60, max_size=60),
     depth=st.integers(1, 30),
 )
 def test_rows_within_holds_every_row_that_an_error_could_hide(
@@ -44,7 +47,8 @@ def test_rows_within_holds_every_row_that_an_error_could_hide(
     rough = true + np.array(errors[: len(scores)])
     everything = np.ones(len(scores), bool)
     near = set(rows_within(rough, everything, depth, slack=0.01000001).tolist())
-    assert set(top_rows(true, everything, depth)) <= near
+    best = best_first(np.arange(len(true)), true, depth)
+    assert set(best.rows.tolist()) <= near
 
 
 def dense(space: SearchSpace, **knobs: Any) -> DenseRetriever:

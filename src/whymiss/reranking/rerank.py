@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Final
 
 from whymiss.errors import ModelError
 from whymiss.protocols import Reranker
-from whymiss.records import Chunk, Hit, Query, Ranking
+from whymiss.records import Chunk, Query, Ranking
+
+_STEP: Final = 1e-6
 
 
 def rerank(
@@ -33,11 +37,30 @@ def rerank(
     ModelError : the reranker gave another number of scores than it was given chunks, or one that
         is not a finite number.
     """
-    head, tail = ranking.hits[:depth], ranking.hits[depth:]
-    scores = reranker.scores(query, [chunks[hit.chunk_id] for hit in head]) if head else []
-    if len(scores) != len(head):
+    read = [chunks[hit.chunk_id] for hit in ranking.hits[:depth]]
+    scores = checked_scores(reranker, query, read)
+    order, new = reordered(
+        scores, [(c.doc_id, c.start, c.chunk_id) for c in read], len(ranking.hits)
+    )
+    hits = []
+    for rank, (i, score) in enumerate(zip(order, new, strict=True), start=1):
+        hit = ranking.hits[i]
+        parts = {**hit.parts, "rerank": score} if i < len(read) else hit.parts
+        hits.append(replace(hit, score=score, rank=rank, parts=parts))
+    return Ranking(query_id=query.query_id, stage="rerank", hits=tuple(hits))
+
+
+def checked_scores(reranker: Reranker, query: Query, chunks: Sequence[Chunk]) -> list[float]:
+    """The reranker's scores, one finite number per chunk.
+
+    Raises
+    ------
+    ModelError : they are not.
+    """
+    scores = list(reranker.scores(query, chunks)) if chunks else []
+    if len(scores) != len(chunks):
         raise ModelError(
-            f"reranker {reranker.model_version} was given {len(head)} chunks and returned "
+            f"reranker {reranker.model_version} was given {len(chunks)} chunks and returned "
             f"{len(scores)} scores; it must return one for each."
         )
     if not all(map(math.isfinite, scores)):
@@ -45,21 +68,22 @@ def rerank(
             f"reranker {reranker.model_version} returned a score that is not finite: nothing can "
             "be ordered by it. Check the model and its precision."
         )
-    scored = [
-        (chunks[hit.chunk_id], score, {**hit.parts, "rerank": score})
-        for hit, score in zip(head, scores, strict=True)
-    ]
-    read = Ranking.of(query.query_id, "rerank", scored)
+    return scores
+
+
+def reordered(
+    scores: Sequence[float], places: Sequence[Any], n: int
+) -> tuple[list[int], list[float]]:
+    """Positions 0..n-1 in their new order, with their new scores.
+
+    The first len(scores) positions are ordered by score, equal ones by place; the others keep
+    their order behind them, just below the lowest score.
+
+    >>> reordered([0.1, 0.9], ["a", "b"], 3)
+    ([1, 0, 2], [0.9, 0.1, 0.099999])
+    """
+    head = sorted(range(len(scores)), key=lambda i: (-scores[i], places[i]))
     floor = min(scores, default=0.0)
-    behind = tuple(
-        Hit(
-            chunk_id=hit.chunk_id,
-            doc_id=hit.doc_id,
-            start=hit.start,
-            score=floor - 1e-6 * i,
-            rank=len(head) + i,
-            parts=hit.parts,
-        )
-        for i, hit in enumerate(tail, start=1)
-    )
-    return Ranking(query_id=query.query_id, stage="rerank", hits=read.hits + behind)
+    behind = range(len(scores), n)
+    below = [floor - _STEP * (i - len(scores) + 1) for i in behind]
+    return [*head, *behind], [*(float(scores[i]) for i in head), *below]

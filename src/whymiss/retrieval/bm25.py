@@ -9,15 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import numpy as np
 from rank_bm25 import BM25Okapi
 from scipy import sparse
 
+from whymiss.candidates import Candidates, best_first
 from whymiss.config import RetrievalConfig
 from whymiss.records import Query, Ranking
-from whymiss.retrieval.space import SearchSpace, top_rows
+from whymiss.retrieval.space import SearchSpace, rows_within
 from whymiss.retrieval.terms import term_splitter
 
 if TYPE_CHECKING:
@@ -102,51 +103,115 @@ class BM25Retriever:
 
     def search(self, queries: Sequence[Query], *, depth: int) -> list[Ranking]:
         """One ranking per query, at most `depth` hits."""
-        return [self._one(query, depth) for query in queries]
+        chunks = self._space.snapshot.chunks
+        return [
+            Ranking.of(
+                query.query_id,
+                self.stage,
+                [(chunks[row], s, {"bm25": s}) for row, s in zip(*map(list, found), strict=True)],
+            )
+            for query, found in zip(queries, self.find(queries, depth=depth), strict=True)
+        ]
+
+    def find(self, queries: Sequence[Query], *, depth: int) -> list[Candidates]:
+        """The same as rows and scores, for many queries at a time."""
+        pre = self._config.filter_mode == "pre"
+        engines: dict[int, Engine] = {}
+        found = []
+        for query in queries:
+            visible = self._space.visible(query, apply_where=pre)
+            # The space hands out one mask for all who may see the same.
+            engine = engines.get(id(visible)) or self._engine(visible)
+            engines[id(visible)] = engine
+            best = self._best(engine, query, depth)
+            found.append(best if pre else best.where(self._space.visible(query)[best.rows]))
+        return found
 
     def scores(self, query: Query, visible: Mask) -> NDArray[np.float64]:
         """BM25 of every visible row; 0 elsewhere."""
-        terms = self._split(query.text)
-        engine = self._reference if self._config.bm25_engine == "rank_bm25" else self._sparse
-        rounded: NDArray[np.float64] = np.round(engine(terms, visible), _DECIMALS)
+        rounded: NDArray[np.float64] = np.round(
+            self._engine(visible).scores(self._split(query.text)), _DECIMALS
+        )
         return rounded
 
-    def _one(self, query: Query, depth: int) -> Ranking:
-        pre = self._config.filter_mode == "pre"
-        visible = self._space.visible(query, apply_where=pre)
-        scores = self.scores(query, visible)
-        rows = top_rows(scores, visible & (scores > 0), depth)
-        if not pre:
-            matching = self._space.visible(query)
-            rows = [row for row in rows if matching[row]]
-        chunks = self._space.snapshot.chunks
-        scored = [(chunks[r], float(scores[r]), {"bm25": float(scores[r])}) for r in rows]
-        return Ranking.of(query.query_id, self.stage, scored)
+    def _best(self, engine: Engine, query: Query, depth: int) -> Candidates:
+        scores = engine.scores(self._split(query.text))
+        rows = np.flatnonzero(scores)
+        values = np.round(scores[rows], _DECIMALS)
+        near = rows_within(values, values > 0, depth, slack=0.0)
+        return best_first(rows[near], values[near], depth)
 
-    def _sparse(self, terms: Sequence[str], visible: Mask) -> NDArray[np.float64]:
-        index, k1, b = self.terms, self._config.bm25_k1, self._config.bm25_b
-        total = np.zeros(len(index.lengths))
+    def _engine(self, visible: Mask) -> Engine:
+        if self._config.bm25_engine == "rank_bm25":
+            chunks = self._space.snapshot.chunks
+            texts = [self._split(chunks[row].indexed_text) for row in np.flatnonzero(visible)]
+            return ReferenceEngine(texts, visible, self._config)
+        return SparseEngine(self.terms, visible, self._config)
+
+
+class Engine(Protocol):
+    """Scores every row for a list of terms; rows that may not be seen stay 0."""
+
+    visible: Mask
+
+    def scores(self, terms: Sequence[str]) -> NDArray[np.float64]:
+        """BM25 by row."""
+        ...
+
+
+class SparseEngine:
+    """BM25 from a term index, its statistics those of the visible rows."""
+
+    def __init__(self, index: TermIndex, visible: Mask, config: RetrievalConfig) -> None:
+        self.visible = visible
+        self._index = index
+        self._config = config
         lengths = index.lengths[visible]
-        if not lengths.any():
-            return total
-        for term in terms:
-            rows, counts = index.postings(term)
-            seen = visible[rows]
-            rows, tf = rows[seen], counts[seen].astype(np.float64)
-            idf = inverse_document_frequency(len(lengths), len(rows))
-            norm = k1 * (1 - b + b * index.lengths[rows] / lengths.mean())
-            total[rows] += idf * tf * (k1 + 1) / (tf + norm)
+        self._n_texts = len(lengths)
+        self._mean = float(lengths.mean()) if lengths.any() else 0.0
+        self._added: dict[str, tuple[NDArray[np.int32], NDArray[np.float64]]] = {}
+
+    def scores(self, terms: Sequence[str]) -> NDArray[np.float64]:
+        """BM25 by row."""
+        total = np.zeros(len(self._index.lengths))
+        if self._mean:
+            for term in terms:
+                rows, added = self._gains(term)
+                total[rows] += added
         return total
 
-    def _reference(self, terms: Sequence[str], visible: Mask) -> NDArray[np.float64]:
-        total = np.zeros(len(visible))
-        rows = np.flatnonzero(visible)
-        texts = [self._split(self._space.snapshot.chunks[row].indexed_text) for row in rows]
-        # rank-bm25 divides by zero where there is no text, or no term in any; and, with k1 = 0 or
-        # b = 1, in a text that lacks the term: the term then adds 0.
-        if any(texts):
-            reference = ReferenceBM25(texts, k1=self._config.bm25_k1, b=self._config.bm25_b)
+    def _gains(self, term: str) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
+        """What a term adds, and to which rows; many questions share their terms."""
+        if term not in self._added:
+            k1, b = self._config.bm25_k1, self._config.bm25_b
+            rows, counts = self._index.postings(term)
+            seen = self.visible[rows]
+            rows, tf = rows[seen], counts[seen].astype(np.float64)
+            idf = inverse_document_frequency(self._n_texts, len(rows))
+            norm = k1 * (1 - b + b * self._index.lengths[rows] / self._mean)
+            self._added[term] = rows, idf * tf * (k1 + 1) / (tf + norm)
+        return self._added[term]
+
+
+class ReferenceEngine:
+    """rank-bm25 itself over the visible texts, in the order of their rows."""
+
+    def __init__(
+        self, texts: Sequence[Sequence[str]], visible: Mask, config: RetrievalConfig
+    ) -> None:
+        self.visible = visible
+        # rank-bm25 divides by zero where there is no text, or no term in any.
+        self._reference = (
+            ReferenceBM25(texts, k1=config.bm25_k1, b=config.bm25_b) if any(texts) else None
+        )
+
+    def scores(self, terms: Sequence[str]) -> NDArray[np.float64]:
+        """BM25 by row."""
+        total = np.zeros(len(self.visible))
+        if self._reference is not None:
+            # With k1 = 0 or b = 1 it divides by zero in a text that lacks the term, which adds 0.
             with np.errstate(invalid="ignore"):
                 for term in terms:
-                    total[rows] += np.nan_to_num(reference.get_scores([term]), nan=0.0)
+                    added = self._reference.get_scores([term])
+                    total[self.visible] += np.nan_to_num(added, nan=0.0)
         return total

@@ -7,19 +7,24 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from whymiss.candidates import Candidates, best_first
 from whymiss.config import IndexConfig, RetrievalConfig
 from whymiss.errors import ModelMismatchError
 from whymiss.index import search_ann
 from whymiss.records import Query, Ranking
-from whymiss.retrieval.space import SearchSpace, rows_within, top_rows
+from whymiss.retrieval.space import SearchSpace, rows_within
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from whymiss.protocols import Encoder, Vectors
+    from whymiss.retrieval.space import Mask
 
 _DECIMALS: Final = 6
 """Scores are rounded here: what differs less says nothing, and ties by place."""
+
+_QUERIES_AT_ONCE: Final = 64
+"""Questions in one matrix product: more would only take memory."""
 
 _SLACK: Final = 1e-5
 """More than the float32 product of two unit vectors can err."""
@@ -66,51 +71,58 @@ class DenseRetriever:
         self, queries: Sequence[Query], vectors: Vectors, *, depth: int
     ) -> list[Ranking]:
         """The same for query vectors at hand, shape (len(queries), dimension)."""
-        if self._index.ann != "none":
-            return [
-                self._approximate(query, vector, depth)
-                for query, vector in zip(queries, vectors, strict=True)
-            ]
-        rough = vectors @ self._space.snapshot.vectors.T
+        chunks = self._space.snapshot.chunks
         return [
-            self._exact(query, vector, row, depth)
-            for query, vector, row in zip(queries, vectors, rough, strict=True)
+            Ranking.of(
+                query.query_id,
+                self.stage,
+                [(chunks[row], s, {"dense": s}) for row, s in zip(*map(list, found), strict=True)],
+            )
+            for query, found in zip(queries, self.find(queries, vectors, depth=depth), strict=True)
         ]
 
-    def _exact(self, query: Query, vector: Vectors, rough: Vectors, depth: int) -> Ranking:
+    def find(
+        self, queries: Sequence[Query], vectors: Vectors, *, depth: int
+    ) -> list[Candidates]:
+        """The same as rows and scores, for many queries at a time."""
+        if self._index.ann != "none":
+            search = self._approximate
+            pairs = zip(queries, vectors, strict=True)
+            return [self._kept(query, search(query, vector, depth)) for query, vector in pairs]
+        found = []
+        for first in range(0, len(queries), _QUERIES_AT_ONCE):
+            part = slice(first, first + _QUERIES_AT_ONCE)
+            rough = vectors[part] @ self._space.snapshot.vectors.T
+            found += [
+                self._kept(query, self._exact(query, vector, row, depth))
+                for query, vector, row in zip(queries[part], vectors[part], rough, strict=True)
+            ]
+        return found
+
+    def _exact(self, query: Query, vector: Vectors, rough: Vectors, depth: int) -> Candidates:
         # A matrix product rounds a row differently beside other rows or other questions. The best
         # are therefore computed again one by one: a score depends on question and chunk alone,
         # never on how many hidden chunks stand in the index.
-        mask = self._space.visible(query, apply_where=self._retrieval.filter_mode == "pre")
-        near = rows_within(rough, mask, depth, slack=_SLACK)
-        scores = cosines(self._space.snapshot.vectors[near], vector)
-        best = top_rows(scores, np.ones(len(near), bool), depth)
-        return self._ranking(query, [(int(near[i]), float(scores[i])) for i in best])
+        near = rows_within(rough, self._searched(query), depth, slack=_SLACK)
+        return best_first(near, cosines(self._space.snapshot.vectors[near], vector), depth)
 
-    def _approximate(self, query: Query, vector: Vectors, depth: int) -> Ranking:
-        mask = self._space.visible(query, apply_where=self._retrieval.filter_mode == "pre")
+    def _approximate(self, query: Query, vector: Vectors, depth: int) -> Candidates:
+        mask = self._searched(query)
         found = search_ann(
             self._space.snapshot, vector, mask, depth=min(depth, len(mask)), config=self._index
         )
         # Scored as in exact search: a compressed index finds rows but blurs their distances.
         rows = [row for row, _ in found]
-        scores = cosines(self._space.snapshot.vectors[rows], vector)
-        return self._ranking(query, list(zip(rows, scores.tolist(), strict=True)))
+        return best_first(rows, cosines(self._space.snapshot.vectors[rows], vector))
 
-    def _ranking(self, query: Query, scored: Sequence[tuple[int, float]]) -> Ranking:
+    def _searched(self, query: Query) -> Mask:
+        return self._space.visible(query, apply_where=self._retrieval.filter_mode == "pre")
+
+    def _kept(self, query: Query, found: Candidates) -> Candidates:
+        keep = found.scores >= self._retrieval.min_score
         if self._retrieval.filter_mode == "post":
-            mask = self._space.visible(query)
-            scored = [(row, score) for row, score in scored if mask[row]]
-        chunks = self._space.snapshot.chunks
-        return Ranking.of(
-            query.query_id,
-            self.stage,
-            [
-                (chunks[row], score, {"dense": score})
-                for row, score in scored
-                if score >= self._retrieval.min_score
-            ],
-        )
+            keep &= self._space.visible(query)[found.rows]
+        return found if keep.all() else found.where(keep)
 
 
 def cosines(vectors: Vectors, query: Vectors) -> NDArray[np.float64]:

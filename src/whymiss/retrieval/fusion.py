@@ -3,10 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Final
 
+import numpy as np
+
+from whymiss.candidates import Candidates, best_first
 from whymiss.errors import ConfigError, MixedQueriesError
 from whymiss.records import Hit, Ranking
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+_DECIMALS: Final = 12
+"""Scores that differ less than this tie."""
 
 
 def reciprocal_rank_fusion(
@@ -49,11 +59,11 @@ def reciprocal_rank_fusion(
     if rank_constant < 1:
         raise ConfigError(f"{who} needs a rank_constant of at least 1; got {rank_constant}.")
     given = _weights(rankings, [1.0] * len(rankings) if weights is None else weights, who)
-    added = [
-        {hit.chunk_id: weight / (rank_constant + hit.rank) for hit in ranking.hits}
+    gains = [
+        rrf_gains(len(ranking.hits), rank_constant=rank_constant, weight=weight)
         for ranking, weight in zip(rankings, given, strict=True)
     ]
-    return _merge(rankings, added, prefix="rrf", who=who)
+    return _merge(rankings, gains, prefix="rrf", who=who)
 
 
 def weighted_fusion(rankings: Sequence[Ranking], *, weights: Sequence[float]) -> Ranking:
@@ -68,11 +78,46 @@ def weighted_fusion(rankings: Sequence[Ranking], *, weights: Sequence[float]) ->
     ConfigError : there is not one weight of at least 0 per ranking.
     """
     given = _weights(rankings, weights, "weighted_fusion")
-    added = [
-        {chunk_id: weight * score for chunk_id, score in _min_max(ranking).items()}
+    gains = [
+        weighted_gains(np.array([hit.score for hit in ranking.hits]), weight=weight)
         for ranking, weight in zip(rankings, given, strict=True)
     ]
-    return _merge(rankings, added, prefix="weighted", who="weighted_fusion")
+    return _merge(rankings, gains, prefix="weighted", who="weighted_fusion")
+
+
+def rrf_gains(n: int, *, rank_constant: int, weight: float) -> NDArray[np.float64]:
+    """What reciprocal rank fusion adds for ranks 1 to n."""
+    gains: NDArray[np.float64] = weight / (rank_constant + np.arange(1.0, n + 1))
+    return gains
+
+
+def weighted_gains(scores: NDArray[np.float64], *, weight: float) -> NDArray[np.float64]:
+    """What weighted fusion adds for a ranking's scores: scaled to 0..1, times the weight."""
+    if not len(scores):
+        return np.empty(0)
+    low, high = scores.min(), scores.max()
+    if high == low:
+        return np.full(len(scores), float(weight))
+    gains: NDArray[np.float64] = weight * ((scores - low) / (high - low))
+    return gains
+
+
+def add_up(
+    rows: Sequence[NDArray[np.int64]], gains: Sequence[NDArray[np.float64]]
+) -> Candidates:
+    """Every row once, with the sum of what the rankings add to it, best first.
+
+    >>> add_up([np.array([4, 2]), np.array([2])], [np.array([1., .5]), np.array([.75])]).rows
+    array([2, 4])
+    """
+    union, place = np.unique(np.concatenate(rows), return_inverse=True)
+    added = np.zeros((len(rows), len(union)))
+    first = 0
+    for number, mine in enumerate(gains):
+        added[number, place[first : first + len(mine)]] = mine
+        first += len(mine)
+    # Sorted and rounded, so that a tie does not depend on the order in which floats were added.
+    return best_first(union, np.round(np.sort(added, axis=0).sum(axis=0), _DECIMALS))
 
 
 def _weights(rankings: Sequence[Ranking], weights: Sequence[float], who: str) -> list[float]:
@@ -85,16 +130,8 @@ def _weights(rankings: Sequence[Ranking], weights: Sequence[float], who: str) ->
     return given
 
 
-def _min_max(ranking: Ranking) -> dict[str, float]:
-    scores = {hit.chunk_id: hit.score for hit in ranking.hits}
-    low, high = min(scores.values(), default=0.0), max(scores.values(), default=0.0)
-    if high == low:
-        return dict.fromkeys(scores, 1.0)
-    return {chunk_id: (score - low) / (high - low) for chunk_id, score in scores.items()}
-
-
 def _merge(
-    rankings: Sequence[Ranking], added: Sequence[Mapping[str, float]], *, prefix: str, who: str
+    rankings: Sequence[Ranking], gains: Sequence[NDArray[np.float64]], *, prefix: str, who: str
 ) -> Ranking:
     if not rankings:
         raise MixedQueriesError(f"{who} needs at least one ranking; got none.")
@@ -105,36 +142,41 @@ def _merge(
                 f"{who} needs rankings of one query; got {first.query_id!r} ({first.stage}) and "
                 f"{other.query_id!r} ({other.stage}). Retrieve both with the same Query, then fuse."
             )
-    hits: dict[str, Hit] = {}
-    parts: dict[str, dict[str, float]] = {}
-    shares: dict[str, dict[str, list[float]]] = {}
-    for ranking, contributions in zip(rankings, added, strict=True):
-        for hit in ranking.hits:
-            hits.setdefault(hit.chunk_id, hit)
-            parts.setdefault(hit.chunk_id, {}).update(hit.parts)
-            mine = shares.setdefault(hit.chunk_id, {})
-            # Two rankings may be of one stage: a question asked in two wordings, say.
-            mine.setdefault(f"{prefix}:{ranking.stage}", []).append(contributions[hit.chunk_id])
-    for chunk_id, mine in shares.items():
-        parts[chunk_id].update({stage: math.fsum(values) for stage, values in mine.items()})
-    # fsum and rounding, so that a tie does not depend on the order in which floats were added.
-    score = {
-        chunk_id: round(math.fsum(v for values in mine.values() for v in values), 12)
-        for chunk_id, mine in shares.items()
-    }
-    order = sorted(hits.values(), key=lambda h: (-score[h.chunk_id], h.doc_id, h.start, h.chunk_id))
+    by_id = {hit.chunk_id: hit for ranking in reversed(rankings) for hit in ranking.hits}
+    hits = sorted(by_id.values(), key=lambda hit: (hit.doc_id, hit.start, hit.chunk_id))
+    number = {hit.chunk_id: i for i, hit in enumerate(hits)}
+    rows = [np.array([number[c] for c in r.chunk_ids], dtype=np.int64) for r in rankings]
+    fused = add_up(rows, gains)
+    parts = _parts(rankings, gains, prefix)
     return Ranking(
         query_id=first.query_id,
         stage="fuse",
         hits=tuple(
             Hit(
-                chunk_id=hit.chunk_id,
-                doc_id=hit.doc_id,
-                start=hit.start,
-                score=score[hit.chunk_id],
+                chunk_id=hits[row].chunk_id,
+                doc_id=hits[row].doc_id,
+                start=hits[row].start,
+                score=float(score),
                 rank=rank,
-                parts=parts[hit.chunk_id],
+                parts=parts[hits[row].chunk_id],
             )
-            for rank, hit in enumerate(order, start=1)
+            for rank, (row, score) in enumerate(zip(*fused, strict=True), start=1)
         ),
     )
+
+
+def _parts(
+    rankings: Sequence[Ranking], gains: Sequence[NDArray[np.float64]], prefix: str
+) -> dict[str, dict[str, float]]:
+    """By chunk: the parts of its hits, and what each stage added."""
+    parts: dict[str, dict[str, float]] = {}
+    added: dict[str, dict[str, list[float]]] = {}
+    for ranking, mine in zip(rankings, gains, strict=True):
+        for hit, gain in zip(ranking.hits, mine, strict=True):
+            parts.setdefault(hit.chunk_id, {}).update(hit.parts)
+            # Two rankings may be of one stage: a question asked in two wordings, say.
+            stages = added.setdefault(hit.chunk_id, {})
+            stages.setdefault(f"{prefix}:{ranking.stage}", []).append(float(gain))
+    for chunk_id, stages in added.items():
+        parts[chunk_id].update({stage: math.fsum(values) for stage, values in stages.items()})
+    return parts

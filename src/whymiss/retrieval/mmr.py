@@ -9,6 +9,8 @@ import numpy as np
 from whymiss.records import Hit, Ranking
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from whymiss.protocols import Vectors
 
 
@@ -32,10 +34,8 @@ def select_diverse(
         Stage "select". Scores stay those of the input; ranks are the order of picking.
     """
     hits = ranking.hits
-    if relevance_weight >= 1 or len(hits) <= 1:
-        chosen = list(range(min(k, len(hits))))
-    else:
-        chosen = _pick(np.array([h.score for h in hits]), vectors, k, relevance_weight)
+    scores = np.array([hit.score for hit in hits])
+    chosen = pick_diverse(scores, vectors, k=k, relevance_weight=relevance_weight)
     return Ranking(
         query_id=ranking.query_id,
         stage="select",
@@ -53,14 +53,20 @@ def select_diverse(
     )
 
 
-def _pick(scores: Vectors, vectors: Vectors, k: int, weight: float) -> list[int]:
+def pick_diverse(
+    scores: NDArray[np.float64], vectors: Vectors, *, k: int, relevance_weight: float
+) -> list[int]:
+    """The positions that `select_diverse` picks, in the order of picking."""
+    wanted = min(k, len(scores))
+    if relevance_weight >= 1 or len(scores) <= 1:
+        return list(range(wanted))
     spread = scores.max() - scores.min()
     relevance = (scores - scores.min()) / spread if spread else np.ones(len(scores))
     similarity = vectors @ vectors.T
     chosen: list[int] = []
     nearest = np.full(len(scores), -1.0)
-    while len(chosen) < min(k, len(scores)):
-        value = weight * relevance - (1 - weight) * nearest
+    while len(chosen) < wanted:
+        value = relevance_weight * relevance - (1 - relevance_weight) * nearest
         value[chosen] = -np.inf
         best = int(np.argmax(np.round(value, 9)))
         chosen.append(best)

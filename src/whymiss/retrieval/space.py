@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     Mask = NDArray[np.bool_]
 
 _MASKS_KEPT: Final = 64
+_BLOCK: Final = 16
 
 T = TypeVar("T")
 
@@ -97,23 +98,26 @@ def rows_within(
     >>> rows_within(np.array([.1, .9, .89, .5]), np.ones(4, bool), 1, slack=.02).tolist()
     [1, 2]
     """
-    rows: NDArray[np.int64] = np.flatnonzero(mask)
+    if depth < 1:
+        return np.empty(0, np.int64)
+    values = scores if mask.all() else np.where(mask, scores, -np.inf)
+    # The depth-th best of block maxima is never above the depth-th best row: what lies under it
+    # (less the slack) is out, and only the few rows left are put in order.
+    floor = _nth_best(_block_maxima(values), depth) - 2 * slack
+    rows: NDArray[np.int64] = np.flatnonzero(values >= max(floor, np.finfo(values.dtype).min))
     if len(rows) > depth:
-        values = scores[rows]
-        cut = np.partition(values, len(values) - depth)[len(values) - depth]
-        rows = rows[values >= cut - 2 * slack]
+        near = values[rows]
+        rows = rows[near >= _nth_best(near, depth) - 2 * slack]
     return rows
 
 
-def top_rows(scores: NDArray[np.floating[Any]], mask: Mask, depth: int) -> list[int]:
-    """The rows with the best scores among the permitted, best first; equal scores by row number.
+def _block_maxima(values: NDArray[np.floating[Any]]) -> NDArray[np.floating[Any]]:
+    whole = len(values) - len(values) % _BLOCK
+    maxima = values[:whole].reshape(-1, _BLOCK).max(axis=1)
+    return np.concatenate([maxima, values[whole:]])
 
-    >>> import numpy as np
-    >>> top_rows(np.array([.1, .9, .9, .5], np.float32), np.array([1, 1, 1, 0], bool), 2)
-    [1, 2]
-    """
-    if depth < 1:
-        return []
-    rows = rows_within(scores, mask, depth, slack=0.0)
-    order = np.lexsort((rows, -scores[rows]))[:depth]
-    return [int(row) for row in rows[order]]
+
+def _nth_best(values: NDArray[np.floating[Any]], n: int) -> float:
+    if len(values) <= n:
+        return -np.inf
+    return float(np.partition(values, len(values) - n)[len(values) - n])
