@@ -296,7 +296,7 @@ def tokenizer() -> RegexTokenizer:
 @pytest.fixture
 def hashing(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let every workbench of this test encode with the fast double, also in the command line."""
-    monkeypatch.setattr("whymiss.workbench.SentenceTransformersEncoder", lambda _: HashingEncoder())
+    monkeypatch.setattr("whymiss.models.SentenceTransformersEncoder", lambda _: HashingEncoder())
 
 
 @pytest.fixture(scope="session")
