@@ -9,6 +9,7 @@ import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property, lru_cache
 from itertools import takewhile
 from typing import Final
 
@@ -36,6 +37,8 @@ _HEADER_LIKE: Final = re.compile(
     rf"(?=(?:[^\S{_LINE_BREAKS}]|[>\u00ad\u200b-\u200d\u2060\ufeff])*"
     r"[\[［【〔]\s*\d+\s*[\]］】〕])"
 )
+_BRACKET: Final = frozenset("[［【〔")
+_PROFILES_KEPT: Final = 2048
 
 
 def pack(
@@ -124,7 +127,7 @@ def pack(
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class _Draft:
     """A passage before it has a number; its chunks stand best first, each with its rank."""
 
@@ -158,13 +161,23 @@ class _Draft:
         return tuple(names[0] for names in takewhile(lambda names: len(set(names)) == 1, columns))
 
     def block(self, number: int | str) -> str:
-        """The passage as the generator reads it; the header is one line, whatever it is made of."""
+        """The passage as the generator reads it."""
+        return f"[{number}] {self._header}\n{self._body}"
+
+    @cached_property
+    def _header(self) -> str:
+        """Title, headings and document in one line, whatever they are made of."""
         path = self.headings if self.title in self.headings[:1] else (self.title, *self.headings)
         label = normalise_whitespace(" > ".join(part for part in path if part.strip()))
         if len(label) > _LABEL_CHARACTERS:
             label = label[: _LABEL_CHARACTERS - 1] + "…"
-        header = normalise_whitespace(f"[{number}] {label} ({self.doc_id})")
-        return f"{header}\n{_HEADER_LIKE.sub('> ', self.text)}"
+        return normalise_whitespace(f"{label} ({self.doc_id})")
+
+    @cached_property
+    def _body(self) -> str:
+        if _BRACKET.isdisjoint(self.text):
+            return self.text
+        return _HEADER_LIKE.sub("> ", self.text)
 
 
 class _Packer:
@@ -177,7 +190,6 @@ class _Packer:
         # A passage is counted under a number as long as any that it may get in the end.
         self._number = "9" * digits
         self._sizes: dict[str, int] = {}
-        self._words: dict[str, tuple[Counter[str], set[tuple[str, ...]]]] = {}
 
     def admit(self, chunk: Chunk, rank: int, document: Document | None) -> DropReason | None:
         """Take the chunk in, or say why it stays out."""
@@ -204,23 +216,28 @@ class _Packer:
 
     def _repeats(self, draft: _Draft) -> bool:
         """Whether an earlier passage says all that this one says, in the same runs of words."""
-        said, runs = self._profile(draft.text)
+        said = _words_of(draft.text)
         for earlier in self.drafts:
-            known, known_runs = self._profile(earlier.text)
+            known = _words_of(earlier.text)
             if said.total() < GRAM_WORDS:
                 # Few words mean what their heading makes of them: only the same is a repeat.
                 if said == known and draft.headings == earlier.headings:
                     return True
-            elif said <= known and len(runs & known_runs) >= CONTAINED * len(runs):
-                return True
+            elif said.keys() <= known.keys() and said <= known:
+                runs = _runs_of(draft.text)
+                if len(runs & _runs_of(earlier.text)) >= CONTAINED * len(runs):
+                    return True
         return False
 
-    def _profile(self, text: str) -> tuple[Counter[str], set[tuple[str, ...]]]:
-        if text not in self._words:
-            said = words(text)
-            runs = zip(*(said[n:] for n in range(GRAM_WORDS)), strict=False)
-            self._words[text] = Counter(said), set(runs)
-        return self._words[text]
+
+@lru_cache(maxsize=_PROFILES_KEPT)
+def _words_of(text: str) -> Counter[str]:
+    return Counter(words(text))
+
+
+def _runs_of(text: str) -> set[tuple[str, ...]]:
+    said = words(text)
+    return set(zip(*(said[n:] for n in range(GRAM_WORDS)), strict=False))
 
 
 def _readings(chunk: Chunk, rank: int, document: Document | None) -> list[_Draft]:

@@ -23,6 +23,7 @@ from whymiss.retrieval import (
     select_diverse,
     weighted_fusion,
 )
+from whymiss.retrieval.fusion import branch_weights
 from whymiss.stages import STAGES
 
 if TYPE_CHECKING:
@@ -106,12 +107,10 @@ class Pipeline:
 
     def _fuse(self, branches: Sequence[Ranking]) -> Ranking:
         knobs = self.config.retrieval
-        weights = [knobs.dense_weight, 1 - knobs.dense_weight]
+        weights = branch_weights(knobs)
         if knobs.fusion == "weighted":
             return weighted_fusion(branches, weights=weights)
-        # Doubled, so that the even weight of 0.5 is the plain formula of the paper.
-        doubled = [2 * weight for weight in weights]
-        return reciprocal_rank_fusion(branches, rank_constant=knobs.rank_constant, weights=doubled)
+        return reciprocal_rank_fusion(branches, rank_constant=knobs.rank_constant, weights=weights)
 
     def _rerank(self, query: Query, ranking: Ranking, reranker: Reranker) -> Ranking:
         chunks = {chunk.chunk_id: chunk for chunk in self._chunks(ranking)}
@@ -174,26 +173,36 @@ class Pipeline:
             answer=answer,
             scores=_scores(answer, context),
             seconds=clock.in_order(),
-            flags=tuple(self._flags(rankings, context, answer)),
+            flags=self._flags(rankings, context, answer),
         )
 
     def _flags(
         self, rankings: Sequence[Ranking], context: Context, answer: Answer | None
-    ) -> Iterator[str]:
-        selected = self._chunks(rankings[-1])
-        if not selected:
-            yield "empty retrieval"
+    ) -> tuple[str, ...]:
         dense = next((r for r in rankings if r.stage == "dense"), None)
-        if dense is not None and dense.hits and dense.hits[0].score < self.config.trace.low_score:
-            yield "low score"
-        if any(reason == "over budget" for _, reason in context.dropped):
-            yield "truncated context"
-        if any(chunk.n_truncated for chunk in selected):
-            yield "truncated chunk"
-        if not self.space.stale_documents().isdisjoint(chunk.doc_id for chunk in selected):
-            yield "stale chunk"
-        if answer is not None and answer.abstained:
-            yield "abstained"
+        best = dense.hits[0].score if dense is not None and dense.hits else None
+        selected = self._chunks(rankings[-1])
+        flags = flags_of(self.config, self.space, selected, context, best_cosine=best)
+        return (*flags, "abstained") if answer is not None and answer.abstained else flags
+
+
+def flags_of(
+    config: PipelineConfig,
+    space: SearchSpace,
+    selected: Sequence[Chunk],
+    context: Context,
+    *,
+    best_cosine: float | None,
+) -> tuple[str, ...]:
+    """What an operator should look at in one request, up to its packed context."""
+    said = {
+        "empty retrieval": not selected,
+        "low score": best_cosine is not None and best_cosine < config.trace.low_score,
+        "truncated context": any(reason == "over budget" for _, reason in context.dropped),
+        "truncated chunk": any(chunk.n_truncated for chunk in selected),
+        "stale chunk": not space.stale_documents().isdisjoint(c.doc_id for c in selected),
+    }
+    return tuple(flag for flag, holds in said.items() if holds)
 
 
 class _Clock:

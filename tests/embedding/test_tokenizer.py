@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from whymiss.config import EmbeddingConfig
 from whymiss.embedding import HuggingFaceTokenizer, locate_model
@@ -50,6 +52,29 @@ def test_counts_and_offsets_are_those_of_the_models_tokenizer(
     assert tokenizer.count([text]) == [len(expected["input_ids"])] == [len(offsets)]
     whole = reference(text, truncation=False, verbose=False)["input_ids"]
     assert len(whole) == len(offsets) + tokenizer.n_special
+
+
+@given(
+    lines=st.lists(
+        st.one_of(st.text(max_size=12), st.sampled_from(["[SEP]", "\u0301x", "don't", "\r", " "])),
+        min_size=1,
+        max_size=6,
+    )
+)
+def test_a_text_has_as_many_tokens_as_its_lines_together(
+    tokenizer: HuggingFaceTokenizer, lines: list[str]
+) -> None:
+    text = "\n".join(lines)
+    assert tokenizer.count([text, text]) == [len(tokenizer.offsets([text])[0])] * 2
+
+
+def test_counts_stay_right_when_more_lines_come_than_are_remembered(
+    tokenizer: HuggingFaceTokenizer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("whymiss.embedding.tokenizer._LINES_KEPT", 3)
+    texts = [f"line {i}\nand the same" for i in range(8)]
+    assert [tokenizer.count([text])[0] for text in texts] == [5] * 8
+    assert tokenizer.count(texts) == [5] * 8
 
 
 def test_offsets_are_characters_of_the_text(tokenizer: HuggingFaceTokenizer) -> None:

@@ -26,7 +26,9 @@ levels = st.sampled_from([-1.0, 0.0, 0.25, 0.5, 1.0])
 
 
 @given(rows=st.lists(st.tuples(levels, st.booleans()), max_size=90), depth=st.integers(-1, 95))
-def test_the_best_rows_are_a_full_sort_cut_short(rows: list[tuple[float, bool]], depth: int) -> None:
+def test_the_best_rows_are_a_full_sort_cut_short(
+    rows: list[tuple[float, bool]], depth: int
+) -> None:
     scores = np.array([s for s, _ in rows])
     mask = np.array([m for _, m in rows], bool)
     full = sorted((i for i, m in enumerate(mask) if m), key=lambda i: (-scores[i], i))

@@ -138,6 +138,7 @@ class CachedEncoder:
     def __init__(self, encoder: Encoder, cache: VectorCache) -> None:
         self._encoder = encoder
         self._cache = cache
+        self._at_hand: dict[str, Vectors] = {}
         self.n_encoded = 0
 
     @property
@@ -187,9 +188,50 @@ class CachedEncoder:
 
     def encode_queries(self, texts: Sequence[str]) -> Vectors:
         """Unit vectors of queries; not remembered, because questions are private."""
+        if texts and all(text in self._at_hand for text in texts):
+            return np.stack([self._at_hand[text] for text in texts])
         vectors = self._encoder.encode_queries(texts)
         self._check(vectors, len(texts))
         return vectors
+
+    @contextmanager
+    def at_hand(self, texts: Sequence[str]) -> Iterator[Callable[[], Vectors]]:
+        """Keep the vectors of queries that are no secret, labelled questions say, for a while.
+
+        Gives a function that encodes all of them in one batch when it is first called. From then
+        on, until the block ends, `encode_queries` finds each of them at hand. An encoder that
+        names its `query_version` has them kept in the cache, for the next time.
+        """
+        made: list[Vectors] = []
+
+        def vectors() -> Vectors:
+            if not made:
+                made.append(self._questions(texts))
+                self._at_hand = dict(zip(texts, made[0], strict=True))
+            return made[0]
+
+        try:
+            yield vectors
+        finally:
+            self._at_hand = {}
+
+    def _questions(self, texts: Sequence[str]) -> Vectors:
+        version = getattr(self._encoder, "query_version", "")
+        keys = [bytes.fromhex(digest(text)) for text in texts]
+        text_of = dict(zip(keys, texts, strict=True))
+        known = (
+            self._cache.get(version, list(text_of), dimension=self.dimension) if version else {}
+        )
+        missing = [key for key in text_of if key not in known]
+        if missing:
+            fresh = self._encoder.encode_queries([text_of[key] for key in missing])
+            self._check(fresh, len(missing))
+            if version:
+                self._cache.put(version, missing, fresh)
+            known.update(zip(missing, fresh, strict=True))
+        if not keys:
+            return np.empty((0, self.dimension), dtype=np.float32)
+        return np.stack([known[key] for key in keys]).astype(np.float32, copy=False)
 
     def _check(self, vectors: Vectors, n_texts: int) -> None:
         wanted = (n_texts, self.dimension)

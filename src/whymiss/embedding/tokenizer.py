@@ -3,13 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 from whymiss.errors import ModelError
 from whymiss.protocols import TokenOffsets
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+_LINES_KEPT: Final = 50_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pieces:
+    """The tokens of one text: ids, as the model reads them, and their places."""
+
+    ids: NDArray[np.int64]
+    offsets: TokenOffsets
 
 
 class HuggingFaceTokenizer:
@@ -38,6 +52,9 @@ class HuggingFaceTokenizer:
             raise ModelError(f"tokenizer.json in {folder} cannot be read: {error}") from error
         self._tokenizer.no_truncation()
         self._tokenizer.no_padding()
+        # No token of such a tokenizer reaches over white space.
+        self._lines_add_up = type(self._tokenizer.pre_tokenizer).__name__ == "BertPreTokenizer"
+        self._known: dict[str, int] = {}
         self._n_special: int = self._tokenizer.num_special_tokens_to_add(is_pair=False)
 
     @property
@@ -48,13 +65,42 @@ class HuggingFaceTokenizer:
     def offsets(self, texts: Sequence[str]) -> list[TokenOffsets]:
         """Character offsets of the tokens of each text, without special tokens."""
         encodings = self._tokenizer.encode_batch(list(texts), add_special_tokens=False)
-        result = []
-        for encoding in encodings:
-            pairs = np.asarray(encoding.offsets, dtype=np.int64).reshape(-1, 2)
-            result.append(TokenOffsets(pairs[:, 0].copy(), pairs[:, 1].copy()))
-        return result
+        return [_offsets(encoding) for encoding in encodings]
+
+    def pieces(self, texts: Sequence[str]) -> list[Pieces]:
+        """Token ids of each text and where they stand in it, without special tokens."""
+        encodings = self._tokenizer.encode_batch(list(texts), add_special_tokens=False)
+        return [
+            Pieces(ids=np.asarray(encoding.ids, dtype=np.int64), offsets=_offsets(encoding))
+            for encoding in encodings
+        ]
+
+    def special_ids(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Ids of the special tokens that the encoder puts before a text, and behind it."""
+        encoding = self._tokenizer.encode("a", add_special_tokens=True)
+        ids = np.asarray(encoding.ids, dtype=np.int64)
+        own = np.flatnonzero(np.asarray(encoding.special_tokens_mask) == 0)
+        return ids[: own[0]], ids[own[-1] + 1 :]
 
     def count(self, texts: Sequence[str]) -> list[int]:
         """Number of tokens of each text, without special tokens."""
+        if not self._lines_add_up:
+            return self._counted(texts)
+        # Contexts and chunks show the same lines again and again; each is tokenised once.
+        lines = [text.split("\n") for text in texts]
+        wanted = {line for some in lines for line in some}
+        known = self._known
+        missing = [line for line in wanted if line not in known]
+        if len(known) + len(missing) > _LINES_KEPT:
+            known = self._known = {line: known[line] for line in wanted if line in known}
+        known.update(zip(missing, self._counted(missing), strict=True))
+        return [sum(map(known.__getitem__, some)) for some in lines]
+
+    def _counted(self, texts: Sequence[str]) -> list[int]:
         encodings = self._tokenizer.encode_batch_fast(list(texts), add_special_tokens=False)
         return [len(encoding) for encoding in encodings]
+
+
+def _offsets(encoding: Any) -> TokenOffsets:
+    pairs = np.asarray(encoding.offsets, dtype=np.int64).reshape(-1, 2)
+    return TokenOffsets(pairs[:, 0].copy(), pairs[:, 1].copy())

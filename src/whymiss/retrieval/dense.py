@@ -81,9 +81,7 @@ class DenseRetriever:
             for query, found in zip(queries, self.find(queries, vectors, depth=depth), strict=True)
         ]
 
-    def find(
-        self, queries: Sequence[Query], vectors: Vectors, *, depth: int
-    ) -> list[Candidates]:
+    def find(self, queries: Sequence[Query], vectors: Vectors, *, depth: int) -> list[Candidates]:
         """The same as rows and scores, for many queries at a time."""
         if self._index.ann != "none":
             search = self._approximate

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from whymiss.candidates import Candidates, best_first
+from whymiss.config import RetrievalConfig
 from whymiss.errors import ConfigError, MixedQueriesError
 from whymiss.records import Hit, Ranking
 
@@ -85,6 +86,29 @@ def weighted_fusion(rankings: Sequence[Ranking], *, weights: Sequence[float]) ->
     return _merge(rankings, gains, prefix="weighted", who="weighted_fusion")
 
 
+def branch_weights(retrieval: RetrievalConfig) -> tuple[float, float]:
+    """What the dense and the BM25 branch weigh in hybrid mode."""
+    weights = retrieval.dense_weight, 1 - retrieval.dense_weight
+    if retrieval.fusion == "weighted":
+        return weights
+    # Doubled, so that the even weight of 0.5 is the plain formula of the paper.
+    return 2 * weights[0], 2 * weights[1]
+
+
+def fuse_candidates(branches: Sequence[Candidates], retrieval: RetrievalConfig) -> Candidates:
+    """Dense and BM25 candidates of one query merged as configured: `Ranking` fusion in rows."""
+    weights = branch_weights(retrieval)
+    if retrieval.fusion == "weighted":
+        gains = [weighted_gains(b.scores, weight=w) for b, w in zip(branches, weights, strict=True)]
+    else:
+        constant = retrieval.rank_constant
+        gains = [
+            rrf_gains(len(b.rows), rank_constant=constant, weight=w)
+            for b, w in zip(branches, weights, strict=True)
+        ]
+    return add_up([branch.rows for branch in branches], gains)
+
+
 def rrf_gains(n: int, *, rank_constant: int, weight: float) -> NDArray[np.float64]:
     """What reciprocal rank fusion adds for ranks 1 to n."""
     gains: NDArray[np.float64] = weight / (rank_constant + np.arange(1.0, n + 1))
@@ -102,9 +126,7 @@ def weighted_gains(scores: NDArray[np.float64], *, weight: float) -> NDArray[np.
     return gains
 
 
-def add_up(
-    rows: Sequence[NDArray[np.int64]], gains: Sequence[NDArray[np.float64]]
-) -> Candidates:
+def add_up(rows: Sequence[NDArray[np.int64]], gains: Sequence[NDArray[np.float64]]) -> Candidates:
     """Every row once, with the sum of what the rankings add to it, best first.
 
     >>> add_up([np.array([4, 2]), np.array([2])], [np.array([1., .5]), np.array([.75])]).rows

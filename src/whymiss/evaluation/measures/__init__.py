@@ -12,6 +12,7 @@ from whymiss.evaluation.measures.answer_match import answer_match
 from whymiss.evaluation.measures.average_precision import map_at_k
 from whymiss.evaluation.measures.citation_precision import citation_precision
 from whymiss.evaluation.measures.citation_recall import citation_recall
+from whymiss.evaluation.measures.context_tokens import context_tokens
 from whymiss.evaluation.measures.delivered import delivered_evidence
 from whymiss.evaluation.measures.faithfulness import lexical_faithfulness
 from whymiss.evaluation.measures.latency import latency, latency_percentile, latency_scores
@@ -39,6 +40,7 @@ __all__ = [
     "answer_match",
     "citation_precision",
     "citation_recall",
+    "context_tokens",
     "delivered_evidence",
     "latency",
     "latency_percentile",

@@ -19,6 +19,7 @@ from whymiss.evaluation.measures.answer_match import answer_match
 from whymiss.evaluation.measures.average_precision import map_at_k
 from whymiss.evaluation.measures.citation_precision import citation_precision
 from whymiss.evaluation.measures.citation_recall import citation_recall
+from whymiss.evaluation.measures.context_tokens import context_tokens
 from whymiss.evaluation.measures.delivered import delivered_evidence
 from whymiss.evaluation.measures.faithfulness import lexical_faithfulness
 from whymiss.evaluation.measures.latency import latency
@@ -42,12 +43,12 @@ class Measure:
     """A measure as asked for: how to score one outcome, and how to sum scores up.
 
     percentile : None sums up by the mean; a number by that percentile.
-    unit : "share" runs from 0 to 1, "ms" are milliseconds.
+    unit : "share" runs from 0 to 1, "ms" are milliseconds, "tokens" those of the encoder.
     """
 
     name: str
     score: Callable[[Outcome], Score]
-    unit: Literal["share", "ms"] = "share"
+    unit: Literal["share", "ms", "tokens"] = "share"
     higher_is_better: bool = True
     percentile: int | None = None
 
@@ -73,6 +74,7 @@ _WHOLE: Final[dict[str, Callable[[Outcome], Score]]] = {
         if o.chunks is None
         else precision_omega(o.chunks, o.question)
     ),
+    "context_tokens": lambda o: context_tokens(o.context),
     "delivered_evidence": lambda o: delivered_evidence(o.context, o.question, theta=o.theta),
     "lexical_faithfulness": lambda o: lexical_faithfulness(o.answer, o.context),
     "citation_precision": lambda o: citation_precision(o.answer, o.context),
@@ -119,6 +121,8 @@ def _plain(name: str) -> Measure | None:
     score = _WHOLE.get(name)
     if score is None:
         return None
+    if name == "context_tokens":
+        return Measure(name=name, score=score, unit="tokens", higher_is_better=False)
     return Measure(name=name, score=score, higher_is_better=name != "wrong_abstention")
 
 

@@ -1,0 +1,74 @@
+"""Finished questions on disk, so that an interrupted evaluation goes on where it stopped."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+from whymiss.errors import StoreError
+
+Row = dict[str, Any]
+
+_LOCK_TIMEOUT: Final = 60.0
+
+
+class EvaluationLog:
+    """Rows of questions by run: a SQLite file. Safe for threads and processes.
+
+    A run is named by all that decides its rows: configuration, index, documents, questions,
+    measures. A row written is kept even if the process is killed at once.
+
+    Raises
+    ------
+    StoreError : the file cannot be opened, read or written.
+    """
+
+    def __init__(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._path = path
+        self._lock = threading.Lock()
+        with self._told():
+            self._db = sqlite3.connect(path, timeout=_LOCK_TIMEOUT, check_same_thread=False)
+            self._db.execute(
+                "CREATE TABLE IF NOT EXISTS rows (run TEXT, question TEXT, row TEXT NOT NULL, "
+                "PRIMARY KEY (run, question)) WITHOUT ROWID"
+            )
+
+    def rows(self, run: str) -> dict[str, Row]:
+        """The finished rows of a run, by question."""
+        with self._told(), self._lock:
+            found = self._db.execute(
+                "SELECT question, row FROM rows WHERE run = ?", [run]
+            ).fetchall()
+        return {question: json.loads(row) for question, row in found}
+
+    def add(self, run: str, rows: Mapping[str, Row]) -> None:
+        """Keep finished rows, in one commit."""
+        lines = [(run, question, json.dumps(row)) for question, row in rows.items()]
+        with self._told(), self._lock, self._db:
+            self._db.executemany("INSERT OR REPLACE INTO rows VALUES (?, ?, ?)", lines)
+
+    def forget(self, run: str) -> None:
+        """Drop the rows of a run."""
+        with self._told(), self._lock, self._db:
+            self._db.execute("DELETE FROM rows WHERE run = ?", [run])
+
+    def close(self) -> None:
+        """Close the file."""
+        with self._lock:
+            self._db.close()
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.Error as error:
+            raise StoreError(
+                f"the evaluation log {self._path} cannot be used: {error}. It holds only rows "
+                "that can be computed again: if it is damaged, delete it."
+            ) from error
