@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 
 from whymiss.candidates import Candidates
-from whymiss.config import PipelineConfig
-from whymiss.context import pack
+from whymiss.config import ContextConfig, PipelineConfig
+from whymiss.context import Packer
 from whymiss.pipeline import flags_of
 from whymiss.records import Answer, Chunk, Context, Document, Query
 from whymiss.reranking.rerank import checked_scores, reordered
@@ -58,7 +58,8 @@ class Batch:
         self._read_documents = read_documents
         self._known: dict[Key, Any] = {}
         self._seconds: dict[Key, float] = {}
-        self._packed: dict[tuple[Hashable, ...], Context] = {}
+        self._packers: dict[ContextConfig, Packer] = {}
+        self._packed: dict[Key, Context] = {}
         self._pair_scores: dict[tuple[str, int, int], float] = {}
 
     def rankings(
@@ -139,6 +140,14 @@ class Batch:
         every = self.space.snapshot.chunks
         return [every[row] for row in candidates.rows.tolist()]
 
+    def spans(self, candidates: Candidates) -> list[tuple[str, int, int]]:
+        """(doc_id, start, end) of candidates, best first."""
+        snapshot = self.space.snapshot
+        places = self.space.derived(
+            "places", lambda: [(c.doc_id, c.start, c.end) for c in snapshot.chunks]
+        )
+        return [places[row] for row in candidates.rows.tolist()]
+
     def seconds(self, config: PipelineConfig, reranker: Reranker | None = None) -> dict[str, float]:
         """Wall seconds that each stage took for all queries, as far as it has run.
 
@@ -206,17 +215,16 @@ class Batch:
     def _pack(self, selected: Sequence[Candidates], config: PipelineConfig) -> list[Context]:
         chosen = [self.chunks(candidates) for candidates in selected]
         documents = self._read_documents(sorted({c.doc_id for some in chosen for c in some}))
+        knobs = config.context
+        packer = self._packers.setdefault(
+            knobs, Packer(tokenizer=self._encoder.tokenizer, config=knobs)
+        )
         contexts = []
         for chunks in chosen:
             # Configurations often select the same chunks, and questions too.
-            key = (config.context, *(chunk.chunk_id for chunk in chunks))
+            key = (knobs, *(chunk.chunk_id for chunk in chunks))
             if key not in self._packed:
-                self._packed[key] = pack(
-                    chunks,
-                    documents=documents,
-                    tokenizer=self._encoder.tokenizer,
-                    config=config.context,
-                )
+                self._packed[key] = packer.pack(chunks, documents=documents)
             contexts.append(self._packed[key])
         return contexts
 

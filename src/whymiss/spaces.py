@@ -7,9 +7,12 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
+from whymiss.errors import ConfigError, IndexMismatchError
 from whymiss.index import (
+    Progress,
     catalogue_version,
     check_matches,
+    index_in_memory,
     read_catalogue,
     read_documents,
     read_snapshot,
@@ -22,7 +25,7 @@ if TYPE_CHECKING:
     from whymiss.models import Models
     from whymiss.records import Document
 
-_DOCUMENTS_KEPT: Final = 256
+_DOCUMENTS_KEPT: Final = 1024
 
 
 class Spaces:
@@ -72,6 +75,41 @@ class Spaces:
             space = SearchSpace(read_snapshot(self._store, name), read_catalogue(self._store))
             self._spaces[name] = space
             return space
+
+    def trial(self, config: PipelineConfig, *, progress: Progress | None = None) -> SearchSpace:
+        """What a configuration would search if its index were built over the documents now.
+
+        The stored index where it is just that; else one in memory, its vectors cached.
+
+        Raises
+        ------
+        ConfigError : approximate search is configured, and there is no such stored index.
+        """
+        catalogue = read_catalogue(self._store)
+        if self._store.has_index(config.index.name):
+            try:
+                stored = self.space(config)
+            except IndexMismatchError:
+                pass
+            else:
+                if not stored.stale_documents() and set(stored.snapshot.states) == set(
+                    catalogue.states
+                ):
+                    return stored
+        if config.index.ann != "none":
+            raise ConfigError(
+                f"index.ann {config.index.ann!r} needs a stored index; there is no current one "
+                f"{config.index.name!r} with these settings. Build it, or try with index.ann none."
+            )
+        snapshot = index_in_memory(
+            self._store,
+            config,
+            catalogue,
+            chunker=self._models.chunker(config),
+            encoder=self._models.encoder(config),
+            progress=progress,
+        )
+        return SearchSpace(snapshot, catalogue)
 
     def documents(self, doc_ids: Sequence[str]) -> dict[str, Document]:
         """The named documents with their texts; what is not stored is not in the result."""

@@ -30,6 +30,7 @@ from whymiss.records import (
     Score,
     Trace,
 )
+from whymiss.sqlite import LOCK_TIMEOUT, use_wal
 
 _KEY_BYTES: Final = 32
 
@@ -58,9 +59,8 @@ class TraceLog:
         self._path = folder / "traces.sqlite"
         # SQLite does not wait for others when it first switches to write-ahead; so we do.
         with FileLock(folder / "traces.lock"), self._file() as path:
-            self._db = sqlite3.connect(path, timeout=60, check_same_thread=False)
-            self._db.execute("PRAGMA journal_mode=WAL")
-            self._db.execute("PRAGMA synchronous=NORMAL")
+            self._db = sqlite3.connect(path, timeout=LOCK_TIMEOUT, check_same_thread=False)
+            use_wal(self._db)
             self._db.execute(_TABLE)
             self._db.execute("CREATE INDEX IF NOT EXISTS by_time ON traces (asked_at)")
 

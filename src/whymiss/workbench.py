@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from whymiss import frames
 from whymiss.building import Builder, IngestReport
@@ -14,6 +14,8 @@ from whymiss.config import PipelineConfig
 from whymiss.documents import Limits
 from whymiss.embedding import CachedEncoder, VectorCache
 from whymiss.errors import DocumentError, StoreError
+from whymiss.evaluating import Evaluator
+from whymiss.evaluation.sweeping import grid
 from whymiss.index import (
     BuildReport,
     Progress,
@@ -36,6 +38,10 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from whymiss.chunking import ChunkFunction
+    from whymiss.evaluating import Questions
+    from whymiss.evaluation.run import EvaluationRun
+    from whymiss.evaluation.statistics import Comparison
+    from whymiss.evaluation.sweeping import Sweep
     from whymiss.protocols import Encoder, Generator, Reranker
     from whymiss.retrieval.filters import Where
 
@@ -112,6 +118,9 @@ class Workbench:
         )
         self._builder = Builder(self.store, self._models)
         self._spaces = Spaces(self.store, self._models)
+        self._evaluator = Evaluator(
+            self.store, self._models, self._spaces, pipeline=self._pipeline_over
+        )
 
     def ingest(
         self,
@@ -210,15 +219,94 @@ class Workbench:
     def pipeline(self, config: PipelineConfig | None = None, *, answer: bool = True) -> Pipeline:
         """The pipeline of a configuration over the newest version of its index."""
         config = config or self.config
-        return Pipeline(
-            config=config,
-            space=self.space(config),
-            encoder=self.encoder(config),
-            read_documents=self._spaces.documents,
-            query_hash=self.log.query_hash,
-            reranker=self._models.reranker(config),
-            generator=self._models.generator(config) if answer else None,
+        return self._pipeline_over(config, space=self.space(config), answer=answer)
+
+    def evaluate(
+        self,
+        questions: Questions,
+        *,
+        config: PipelineConfig | None = None,
+        name: str = "",
+        split: str = "",
+        answers: bool = False,
+        measures: Sequence[str] | None = None,
+        resume: bool = True,
+        progress: Progress | None = None,
+    ) -> EvaluationRun:
+        """Run labelled questions through one configuration, in batches.
+
+        Parameters
+        ----------
+        questions : a JSON Lines file of questions (`evaluation.read_questions`), or questions.
+        name : what the run is called; the name of its index when not given.
+        split : only the questions of this part of the set, such as "holdout".
+        answers : write answers too, and measure them.
+        measures : such as ["recall@5", "delivered_evidence"]; `evaluation.MEASURES` has all.
+        resume : go on with an interrupted evaluation of the same kind.
+        progress : called with (what, done, total).
+
+        Raises
+        ------
+        LabelError : the questions cannot be read.
+        ConfigError : a measure is unknown.
+        IndexNotFoundError, IndexMismatchError : the configured index is missing or different.
+        """
+        return self._evaluator.run(
+            questions, config or self.config, name=name, split=split, answers=answers,
+            measures=measures, resume=resume, progress=progress,
+        )  # fmt: skip
+
+    def compare(
+        self,
+        questions: Questions,
+        configs: Mapping[str, PipelineConfig],
+        *,
+        measures: Sequence[str] = ("recall@5",),
+        baseline: str | None = None,
+        split: str = "",
+        answers: bool = False,
+        progress: Progress | None = None,
+    ) -> Comparison:
+        """Hold configurations against each other on the same questions, with paired tests.
+
+        The first configuration is the baseline unless another is named. Those without a stored
+        index get one in memory.
+
+        Raises
+        ------
+        ConfigError : fewer than two configurations, an unknown baseline or measure.
+        """
+        made = self._evaluator.sweep(
+            questions, configs, split=split, answers=answers, measures=measures, progress=progress
         )
+        return made.compare(measures, baseline=baseline)
+
+    def sweep(
+        self,
+        questions: Questions,
+        knobs: Mapping[str, Iterable[Any]],
+        *,
+        config: PipelineConfig | None = None,
+        split: str = "",
+        answers: bool = False,
+        measures: Sequence[str] | None = None,
+        resume: bool = True,
+        progress: Progress | None = None,
+    ) -> Sweep:
+        """Evaluate every combination of knob values, such as {"retrieval.k": [3, 5, 10]}.
+
+        Vectors are cached, and what configurations share is computed once. Finished work is kept:
+        a sweep that was stopped goes on. `plots.heatmap` and `plots.pareto` draw its table.
+
+        Raises
+        ------
+        ConfigError : a knob or measure is unknown, or no combination is a valid configuration.
+        """
+        configs, skipped = grid(config or self.config, knobs)
+        return self._evaluator.sweep(
+            questions, configs, skipped=skipped, split=split, answers=answers, measures=measures,
+            resume=resume, progress=progress,
+        )  # fmt: skip
 
     def space(self, config: PipelineConfig | None = None) -> SearchSpace:
         """What a configuration searches: its index and the documents, at their newest versions."""
@@ -283,7 +371,21 @@ class Workbench:
     def close(self) -> None:
         """Close the store's local files."""
         self.log.close()
+        self._evaluator.log.close()
         self._cache.close()
+
+    def _pipeline_over(
+        self, config: PipelineConfig, *, space: SearchSpace, answer: bool
+    ) -> Pipeline:
+        return Pipeline(
+            config=config,
+            space=space,
+            encoder=self.encoder(config),
+            read_documents=self._spaces.documents,
+            query_hash=self.log.query_hash,
+            reranker=self._models.reranker(config),
+            generator=self._models.generator(config) if answer else None,
+        )
 
     def __enter__(self) -> Workbench:
         return self

@@ -135,10 +135,11 @@ def test_overlapping_references_sum_up_in_recall_as_in_chromas_code() -> None:
 
 
 def test_precision_omega_takes_every_chunk_that_touches_a_reference() -> None:
-    # [0, 15), [15, 28), [45, 70) touch; [28, 30) and [70, 90) do not. Hit: [10, 20) and [45, 50):
-    # 15. Union of the three chunks and of the missed [30, 45): 28 + 25 + 15 = 68.
+    # [0, 15), [15, 28), [45, 70) overlap a reference, [28, 30) abuts one and touches too; [70, 90)
+    # does not. Hit: [10, 20) and [45, 50): 15. Union of these chunks and of the missed [30, 45):
+    # 30 + 25 + 15 = 70.
     chunks = {"a": [(0, 15), (15, 28), (28, 30), (45, 70), (70, 90)], "b": [(0, 60)]}
-    assert precision_omega(chunks, REFERENCES).value == pytest.approx(15 / 68)
+    assert precision_omega(chunks, REFERENCES).value == pytest.approx(15 / 70)
     assert precision_omega({"b": [(0, 60)]}, REFERENCES).value == 0
     assert precision_omega({"a": [(10, 20), (30, 50)]}, REFERENCES).value == 1
 

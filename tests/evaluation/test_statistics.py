@@ -111,7 +111,8 @@ def test_bca_leans_towards_the_long_tail_where_percentile_does_not() -> None:
     values = [1.0] * 55 + [0.0] * 5 + [0.5] * 5
     percentile, bca = bootstrap_mean(values, method="percentile"), bootstrap_mean(values)
     assert bca.low < percentile.low
-    assert bca.high < percentile.high
+    # The means lie on a grid here, and may share a point of it.
+    assert bca.high <= percentile.high
 
 
 def test_bootstrap_is_the_same_for_every_order_and_run_but_not_every_seed() -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +13,7 @@ import numpy as np
 
 from whymiss.errors import ModelError, StoreError
 from whymiss.records import digest
+from whymiss.sqlite import LOCK_TIMEOUT, use_wal
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -24,7 +24,6 @@ _KEYS_PER_LOOKUP: Final = 500
 _TEXTS_PER_COMMIT: Final = 256
 _BYTES_PER_NUMBER: Final = 4
 _TOLERANCE: Final = 1e-3
-_LOCK_TIMEOUT: Final = 60.0
 
 
 class VectorCache:
@@ -42,10 +41,8 @@ class VectorCache:
         self._path = path
         self._lock = threading.Lock()
         with self._told():
-            self._db = sqlite3.connect(path, timeout=_LOCK_TIMEOUT, check_same_thread=False)
-            _use_wal(self._db)
-            # A lost last commit costs one re-embedding, never a wrong vector.
-            self._db.execute("PRAGMA synchronous=NORMAL")
+            self._db = sqlite3.connect(path, timeout=LOCK_TIMEOUT, check_same_thread=False)
+            use_wal(self._db)
             self._db.execute(
                 "CREATE TABLE IF NOT EXISTS vectors (model TEXT, key BLOB, vector BLOB NOT NULL, "
                 "PRIMARY KEY (model, key)) WITHOUT ROWID"
@@ -101,20 +98,6 @@ class VectorCache:
                 f"the vector cache {self._path} cannot be used: {error}. It holds only what can be "
                 "computed again: if it is damaged, delete it (with its -wal and -shm files)."
             ) from error
-
-
-def _use_wal(db: sqlite3.Connection) -> None:
-    # SQLite does not wait for the lock here, whatever the timeout: processes that start at the
-    # same time would fail.
-    give_up = time.monotonic() + _LOCK_TIMEOUT
-    while True:
-        try:
-            db.execute("PRAGMA journal_mode=WAL")
-            return
-        except sqlite3.OperationalError as error:
-            if "locked" not in str(error) or time.monotonic() > give_up:
-                raise
-            time.sleep(0.02)
 
 
 def is_unit(vectors: Vectors) -> NDArray[np.bool_]:

@@ -1,4 +1,4 @@
-"""Evaluation over many questions: labels, judging spans, measures, statistics."""
+"""Evaluation over many questions: labels, judging, measures, statistics, runs, sweeps."""
 
 from __future__ import annotations
 
@@ -15,11 +15,17 @@ from whymiss.evaluation.measures import (
     parse_measure,
     summarise,
 )
+from whymiss.evaluation.pareto import pareto_front
 from whymiss.evaluation.pinning import LabelProblem, PinReport, pin
+from whymiss.evaluation.run import EvaluationRun
+from whymiss.evaluation.running import default_measures, evaluate
+from whymiss.evaluation.saved import read_run, write_run
+from whymiss.evaluation.sweeping import Sweep, grid, sweep
 
 __all__ = [
     "MEASURES",
     "UNANSWERABLE",
+    "EvaluationRun",
     "EvidenceSpan",
     "Judgement",
     "LabelError",
@@ -30,12 +36,20 @@ __all__ = [
     "Question",
     "Retrieved",
     "Summary",
+    "Sweep",
+    "default_measures",
     "delivered",
+    "evaluate",
+    "grid",
     "judge",
     "judge_documents",
+    "pareto_front",
     "parse_measure",
     "pin",
     "read_questions",
+    "read_run",
     "summarise",
+    "sweep",
     "write_questions",
+    "write_run",
 ]

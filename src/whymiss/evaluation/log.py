@@ -8,13 +8,12 @@ import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from whymiss.errors import StoreError
+from whymiss.sqlite import LOCK_TIMEOUT, use_wal
 
 Row = dict[str, Any]
-
-_LOCK_TIMEOUT: Final = 60.0
 
 
 class EvaluationLog:
@@ -33,10 +32,14 @@ class EvaluationLog:
         self._path = path
         self._lock = threading.Lock()
         with self._told():
-            self._db = sqlite3.connect(path, timeout=_LOCK_TIMEOUT, check_same_thread=False)
+            self._db = sqlite3.connect(path, timeout=LOCK_TIMEOUT, check_same_thread=False)
+            use_wal(self._db)
             self._db.execute(
                 "CREATE TABLE IF NOT EXISTS rows (run TEXT, question TEXT, row TEXT NOT NULL, "
                 "PRIMARY KEY (run, question)) WITHOUT ROWID"
+            )
+            self._db.execute(
+                "CREATE TABLE IF NOT EXISTS finished (trial TEXT PRIMARY KEY, body TEXT NOT NULL)"
             )
 
     def rows(self, run: str) -> dict[str, Row]:
@@ -57,6 +60,21 @@ class EvaluationLog:
         """Drop the rows of a run."""
         with self._told(), self._lock, self._db:
             self._db.execute("DELETE FROM rows WHERE run = ?", [run])
+
+    def finished(self, trial: str) -> Row | None:
+        """What was kept of a finished trial; None when there is none."""
+        with self._told(), self._lock:
+            found = self._db.execute(
+                "SELECT body FROM finished WHERE trial = ?", [trial]
+            ).fetchone()
+        return json.loads(found[0]) if found else None
+
+    def finish(self, trial: str, body: Row) -> None:
+        """Keep a finished trial."""
+        with self._told(), self._lock, self._db:
+            self._db.execute(
+                "INSERT OR REPLACE INTO finished VALUES (?, ?)", [trial, json.dumps(body)]
+            )
 
     def close(self) -> None:
         """Close the file."""

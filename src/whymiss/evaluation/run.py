@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final
@@ -140,6 +140,17 @@ class EvaluationRun:
 
     def _repr_html_(self) -> str:
         return self.summary.round(4).to_html(index=False, na_rep="")
+
+
+def typed_table(lines: Iterable[Mapping[str, Any]], measures: Sequence[str]) -> pd.DataFrame:
+    """Rows of questions as a table whose columns have one type, however few there are."""
+    table = pd.DataFrame(list(lines), columns=[*QUESTION_COLUMNS, *measures], dtype=object)
+    for name in ("tags", "principals", "flags"):
+        table[name] = [tuple(value) for value in table[name]]
+    table["lost_at"] = table["lost_at"].where(table["lost_at"].notna(), pd.NA)
+    types: dict[str, Any] = dict.fromkeys(measures, "float64")
+    types |= {"n_hits": "int64", "n_context_tokens": "Int64", "n_dropped": "Int64"}
+    return table.astype(types)
 
 
 def interval_of(measure: Measure, values: Sequence[float], confidence: float) -> Interval:

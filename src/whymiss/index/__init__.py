@@ -13,6 +13,7 @@ from whymiss.index.documents import (
 )
 from whymiss.index.health import index_health
 from whymiss.index.ingest import SyncReport, fingerprints, sync_documents, sync_folder
+from whymiss.index.memory import index_in_memory
 from whymiss.index.purge import PurgeReport, purge
 from whymiss.index.schema import Manifest
 from whymiss.index.snapshot import Snapshot, read_snapshot
@@ -33,6 +34,7 @@ __all__ = [
     "check_matches",
     "fingerprints",
     "index_health",
+    "index_in_memory",
     "purge",
     "read_catalogue",
     "read_documents",

@@ -107,7 +107,7 @@ def build_index(
     embedded_before = encoder.n_encoded
     tally = _Tally()
     new_rows = [chunks_schema(manifest.dimension, manifest).empty_table()]
-    for batch in _batches(store, changed, config, chunker, encoder):
+    for batch in chunked_documents(store, changed, config, chunker, encoder):
         vectors = encoder.encode_documents([chunk.indexed_text for chunk in batch.chunks])
         rows = chunk_rows(batch.chunks, batch.states, vectors, manifest)
         if anew:
@@ -133,7 +133,7 @@ def build_index(
 
 
 @dataclass(frozen=True, slots=True)
-class _Batch:
+class DocumentBatch:
     """Whole documents: all their ids, their chunks, and the states of those that have chunks."""
 
     doc_ids: tuple[str, ...]
@@ -148,7 +148,7 @@ class _Tally:
     n_chunks: int = 0
     truncated: list[tuple[str, str, int]] = field(default_factory=list)
 
-    def add(self, batch: _Batch, present: Mapping[str, str]) -> None:
+    def add(self, batch: DocumentBatch, present: Mapping[str, str]) -> None:
         # A document of white space alone has no rows to compare with: it is looked at every time
         # and is a change only where rows come or go.
         self.n_changed += sum(d in batch.states or d in present for d in batch.doc_ids)
@@ -170,13 +170,14 @@ def _opened(
     return manifest, store.create_index(name, chunks_schema(manifest.dimension, manifest))
 
 
-def _batches(
+def chunked_documents(
     store: Store,
     doc_ids: Sequence[str],
     config: PipelineConfig,
     chunker: Chunker,
     encoder: CachedEncoder,
-) -> Iterator[_Batch]:
+) -> Iterator[DocumentBatch]:
+    """Chunk the named documents, some whole documents at a time."""
     waiting: list[str] = []
     chunks: list[Chunk] = []
     states: dict[str, str] = {}
@@ -194,10 +195,10 @@ def _batches(
             chunks += made
             states[document.doc_id] = document_state(document.content_hash, document.title)
         if len(chunks) >= _CHUNKS_PER_COMMIT:
-            yield _Batch(tuple(waiting), tuple(chunks), states, n_done)
+            yield DocumentBatch(tuple(waiting), tuple(chunks), states, n_done)
             waiting, chunks, states = [], [], {}
     if waiting:
-        yield _Batch(tuple(waiting), tuple(chunks), states, len(doc_ids))
+        yield DocumentBatch(tuple(waiting), tuple(chunks), states, len(doc_ids))
 
 
 def _in_order(store: Store, doc_ids: Sequence[str]) -> Iterator[Document]:
@@ -208,7 +209,7 @@ def _in_order(store: Store, doc_ids: Sequence[str]) -> Iterator[Document]:
 
 
 def _replace(
-    store: Store, table: Any, batch: _Batch, rows: pa.Table, present: Mapping[str, str]
+    store: Store, table: Any, batch: DocumentBatch, rows: pa.Table, present: Mapping[str, str]
 ) -> None:
     if len(rows):
         documents = is_one_of("doc_id", list(batch.doc_ids))

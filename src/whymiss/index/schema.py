@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 import pyarrow as pa
@@ -86,6 +86,10 @@ class Manifest:
     def to_json(self) -> str:
         """The manifest as canonical JSON."""
         return canonical_json(asdict(self))
+
+    def with_created(self, created: str) -> Manifest:
+        """The same under another mark of its making."""
+        return replace(self, created=created)
 
     @classmethod
     def from_schema(cls, schema: pa.Schema) -> Manifest | None:

@@ -14,7 +14,7 @@ from whymiss.text import Interval
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """A question and what a configuration made of it; judged once, when built.
+    """A question and what a configuration made of it.
 
     retrieved : (doc_id, start, end) of the hits, best first.
     context, answer : None where the run stopped before packing or answering.
@@ -22,7 +22,7 @@ class Outcome:
     chunks : the spans of all chunks of the index by document; only precision omega reads them.
     theta : share of a required span that counts as enough; None is the rule of `judging.judge`.
 
-    `spans` and `documents` are the judgements of `retrieved`.
+    spans, documents : the judgements of `retrieved`, made here unless they are at hand.
     """
 
     question: Question
@@ -32,16 +32,18 @@ class Outcome:
     seconds: Mapping[str, float] = field(default_factory=dict)
     chunks: Mapping[str, Sequence[Interval]] | None = field(default=None, repr=False)
     theta: float | None = None
-    spans: Judgement = field(init=False, repr=False)
-    documents: Judgement = field(init=False, repr=False)
+    spans: Judgement = None  # type: ignore[assignment]
+    documents: Judgement = None  # type: ignore[assignment]
 
     def __post_init__(self) -> None:
         check_theta(self.theta)
         object.__setattr__(self, "retrieved", tuple(self.retrieved))
-        spans = judge(self.retrieved, self.question, theta=self.theta)
-        doc_ids = (doc_id for doc_id, _, _ in self.retrieved)
-        object.__setattr__(self, "spans", spans)
-        object.__setattr__(self, "documents", judge_documents(doc_ids, self.question))
+        if self.spans is None:
+            spans = judge(self.retrieved, self.question, theta=self.theta)
+            object.__setattr__(self, "spans", spans)
+        if self.documents is None:
+            doc_ids = (doc_id for doc_id, _, _ in self.retrieved)
+            object.__setattr__(self, "documents", judge_documents(doc_ids, self.question))
 
     @property
     def empty(self) -> bool:

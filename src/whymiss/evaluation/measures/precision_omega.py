@@ -7,15 +7,17 @@ from collections.abc import Mapping, Sequence
 from whymiss.evaluation.labels import EvidenceSpan, Question
 from whymiss.evaluation.measures.characters import best_of, by_document
 from whymiss.records import Score
-from whymiss.text import Interval, covered_length, intersection_length, merge_spans
+from whymiss.text import Interval, covered_length, merge_spans
 
 
 def precision_omega(chunks: Mapping[str, Sequence[Interval]], question: Question) -> Score:
     """Precision if exactly the chunks that touch the evidence were retrieved.
 
-    Of Chroma's report (see `characters`): over the chunks that share a character with a required
-    span, required characters in them, divided by the union of these chunks and of what they miss.
-    It depends on the chunking alone. Of several alternatives the best value counts.
+    Of Chroma's report (see `characters`): over the chunks that touch a required span, required
+    characters in them, divided by the union of these chunks and of what they miss. As in the
+    report's code, whose published figures this gives, a chunk that ends where a span begins, or
+    begins where it ends, touches it. It depends on the chunking alone. Of several alternatives the
+    best value counts.
 
     Parameters
     ----------
@@ -28,7 +30,7 @@ def precision_omega(chunks: Mapping[str, Sequence[Interval]], question: Question
 
     Examples
     --------
-    10 required characters in two chunks of 20 together.
+    10 required characters in two chunks of 20 together; the third does not touch them.
 
     >>> from whymiss.records import Query
     >>> span = EvidenceSpan(doc_id="a", start=5, end=15)
@@ -43,7 +45,7 @@ def precision_omega(chunks: Mapping[str, Sequence[Interval]], question: Question
             touching = [
                 chunk
                 for chunk in chunks.get(doc_id, ())
-                if any(intersection_length(chunk, span) for span in wanted)
+                if any(chunk[0] <= end and start <= chunk[1] for start, end in wanted)
             ]
             hit += covered_length(wanted, touching)
             union += sum(end - start for start, end in merge_spans([*touching, *wanted]))

@@ -43,6 +43,8 @@ class Measure:
     """A measure as asked for: how to score one outcome, and how to sum scores up.
 
     percentile : None sums up by the mean; a number by that percentile.
+    reads : what alone decides the score: "judgements" (`Outcome.spans` and `Outcome.documents`),
+        "passages" (where the passages of the context stand), or any of the "outcome".
     unit : "share" runs from 0 to 1, "ms" are milliseconds, "tokens" those of the encoder.
     """
 
@@ -51,6 +53,7 @@ class Measure:
     unit: Literal["share", "ms", "tokens"] = "share"
     higher_is_better: bool = True
     percentile: int | None = None
+    reads: Literal["judgements", "passages", "outcome"] = "outcome"
 
 
 _RANKED: Final[dict[str, Callable[[Judgement, int], Score]]] = {
@@ -123,6 +126,10 @@ def _plain(name: str) -> Measure | None:
         return None
     if name == "context_tokens":
         return Measure(name=name, score=score, unit="tokens", higher_is_better=False)
+    if name == "delivered_evidence":
+        return Measure(name=name, score=score, reads="passages")
+    if name in ("mrr", "doc_mrr"):
+        return Measure(name=name, score=score, reads="judgements")
     return Measure(name=name, score=score, higher_is_better=name != "wrong_abstention")
 
 
@@ -136,8 +143,8 @@ def _with_cutoff(name: str) -> Measure | None:
         return Measure(name=name, score=lambda o: count(o.retrieved, o.question, k))
     rank = _RANKED[family.removeprefix("doc_")]
     if family.startswith("doc_"):
-        return Measure(name=name, score=lambda o: rank(o.documents, k))
-    return Measure(name=name, score=lambda o: rank(o.spans, k))
+        return Measure(name=name, score=lambda o: rank(o.documents, k), reads="judgements")
+    return Measure(name=name, score=lambda o: rank(o.spans, k), reads="judgements")
 
 
 def _latency(name: str) -> Measure | None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final, Literal
 
 import numpy as np
@@ -18,6 +19,9 @@ from whymiss.evaluation.statistics.arrays import Floats, check_share, defined, i
 
 MIN_BOOTSTRAP: Final = 8
 """Fewer values are not resampled: their bootstrap intervals are known to be far too short."""
+
+_RESAMPLES_SHOWN: Final = 2_999
+"""Enough for an interval that is read, and a table of hundreds of them stays quick."""
 
 _BLOCK: Final = 2**22
 """Draws made at a time, so that memory stays flat however many questions there are."""
@@ -133,7 +137,7 @@ def bootstrap_mean(
     estimate = float(kept.mean()) if kept.size else math.nan
     if reason := _why_not(kept):
         return _no_interval(estimate, reason, shared)
-    means = _resampled_means(kept, n_resamples, np.random.default_rng(seed))
+    means = _resampled_means(kept, n_resamples, seed)
     tails = np.array([(1 - confidence) / 2, (1 + confidence) / 2])
     if method == "bca":
         tails = _bca_tails(kept, means, tails)
@@ -213,7 +217,9 @@ def mean_interval(values: npt.ArrayLike, *, confidence: float = 0.95, seed: int 
     """
     kept, n_undefined = defined(values, who="mean_interval")
     if kept.size == 0 or not is_yes_no(kept):
-        return bootstrap_mean(values, confidence=confidence, seed=seed)
+        return bootstrap_mean(
+            values, confidence=confidence, n_resamples=_RESAMPLES_SHOWN, seed=seed
+        )
     rate = wilson(int(kept.sum()), kept.size, confidence=confidence)
     return Interval(
         estimate=rate.estimate, low=rate.low, high=rate.high, confidence=confidence,
@@ -249,14 +255,30 @@ def _no_interval(estimate: float, reason: str, shared: dict[str, Any]) -> Interv
     )
 
 
-def _resampled_means(values: Floats, n_resamples: int, rng: np.random.Generator) -> Floats:
+def _resampled_means(values: Floats, n_resamples: int, seed: int) -> Floats:
+    # The values in order, so that the result does not depend on the order of the questions.
+    ordered = np.sort(values)
+    if values.size * n_resamples <= _BLOCK:
+        means: Floats = _times_drawn(values.size, n_resamples, seed) @ ordered / values.size
+        return means
+    rng = np.random.default_rng(seed)
     means = np.empty(n_resamples)
     rows = max(1, _BLOCK // values.size)
     for start in range(0, n_resamples, rows):
         stop = min(start + rows, n_resamples)
         drawn = rng.integers(values.size, size=(stop - start, values.size), dtype=np.int32)
-        means[start:stop] = values[drawn].mean(axis=1)
+        means[start:stop] = ordered[drawn].mean(axis=1)
     return means
+
+
+@lru_cache(maxsize=2)
+def _times_drawn(n: int, n_resamples: int, seed: int) -> Floats:
+    """How often each of n values is drawn in each resample: the same for every measure."""
+    drawn = np.random.default_rng(seed).integers(n, size=(n_resamples, n), dtype=np.int32)
+    drawn += np.arange(n_resamples, dtype=np.int32)[:, None] * np.int32(n)
+    counts = np.bincount(drawn.ravel(), minlength=n_resamples * n)
+    times: Floats = counts.reshape(n_resamples, n).astype(np.float64)
+    return times
 
 
 def _bca_tails(values: Floats, means: Floats, tails: Floats) -> Floats:

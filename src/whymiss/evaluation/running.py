@@ -2,34 +2,29 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-import numpy as np
 import pandas as pd
 
 from whymiss.batch import Batch
-from whymiss.candidates import Candidates
 from whymiss.embedding import CachedEncoder
 from whymiss.errors import ConfigError, InvalidRecordError
 from whymiss.evaluation.formats.jsonl import question_entry
-from whymiss.evaluation.judging import Retrieved
+from whymiss.evaluation.judged import JudgedQuestion
 from whymiss.evaluation.labels import Question
 from whymiss.evaluation.log import EvaluationLog, Row
-from whymiss.evaluation.losses import NOT_LOST, HandedOn, holds_evidence, losing_stage
-from whymiss.evaluation.measures import Measure, Outcome, parse_measure
+from whymiss.evaluation.measures import Measure, parse_measure
 from whymiss.evaluation.pinning import LabelProblem, pin
-from whymiss.evaluation.run import QUESTION_COLUMNS, UNDEFINED, EvaluationRun
+from whymiss.evaluation.rows import rows_of
+from whymiss.evaluation.run import QUESTION_COLUMNS, UNDEFINED, EvaluationRun, typed_table
 from whymiss.pipeline import Pipeline
-from whymiss.records import Answer, canonical_json, digest
-from whymiss.retrieval import SearchSpace
+from whymiss.records import canonical_json, digest
 from whymiss.stages import STAGES
-from whymiss.text import Interval
 
 if TYPE_CHECKING:
     from whymiss.protocols import Encoder, Vectors
@@ -52,7 +47,10 @@ _BLOCK: Final = 256
 _SLOW_BLOCK: Final = 16
 """Questions between two commits; few where a model reads or writes for each of them."""
 
-_NO_MATTER: Final = ("trace.", "embedding.device", "embedding.allow_download")
+NO_MATTER: Final = (
+    "trace.keep", "trace.raw_text", "embedding.device", "embedding.allow_download",
+)  # fmt: skip
+"""Knobs that change no row."""
 
 Progress = Callable[[str, int, int], None]
 
@@ -72,6 +70,7 @@ def evaluate(
     log: EvaluationLog | None = None,
     resume: bool = True,
     confidence: float = 0.95,
+    finished: Callable[[EvaluationRun], None] | None = None,
     progress: Progress | None = None,
 ) -> dict[str, EvaluationRun]:
     """Run questions through pipelines that search one space, and judge what comes out.
@@ -89,6 +88,7 @@ def evaluate(
     theta : share of a required span that counts as found; see `judging.judge`.
     log, resume : rows of an interrupted run with the same configuration, index, documents and
         measures are taken from the log; without `resume` everything is computed anew.
+    finished : called with each run before its rows leave the log; a finished run is not resumed.
     progress : called with (what, done, total).
 
     Raises
@@ -106,11 +106,18 @@ def evaluate(
     jobs = [
         _Job.of(name, pipeline, parsed, theta, log, resume) for name, pipeline in pipelines.items()
     ]
-    _run(jobs, asked, parsed, theta, log, progress)
-    return {
-        job.name: _finished(job, asked, parsed, problems=problems, confidence=confidence)
+    keyed = {question_key(question): question for question in asked}
+    _run(jobs, keyed, parsed, theta, log, progress)
+    runs = {
+        job.name: _finished(job, keyed, parsed, problems=problems, confidence=confidence)
         for job in jobs
     }
+    for job in jobs:
+        if finished is not None:
+            finished(runs[job.name])
+        if log is not None:
+            log.forget(job.key)
+    return runs
 
 
 def _pinned(
@@ -158,7 +165,7 @@ class _Job:
 
 def _run_key(pipeline: Pipeline, measures: Sequence[Measure], theta: float | None) -> str:
     space = pipeline.space
-    knobs = {k: v for k, v in pipeline.config.flat().items() if not k.startswith(_NO_MATTER)}
+    knobs = {k: v for k, v in pipeline.config.flat().items() if not k.startswith(NO_MATTER)}
     models = [
         pipeline.encoder.model_version,
         pipeline.reranker.model_version if pipeline.reranker else None,
@@ -171,46 +178,47 @@ def _run_key(pipeline: Pipeline, measures: Sequence[Measure], theta: float | Non
     return digest(canonical_json(decides))
 
 
-def _question_key(question: Question) -> str:
+def question_key(question: Question) -> str:
+    """Names a question with its labels."""
     return digest(canonical_json(question_entry(question)))
 
 
 def _run(
     jobs: Sequence[_Job],
-    questions: Sequence[Question],
+    questions: Mapping[str, Question],
     measures: Sequence[Measure],
     theta: float | None,
     log: EvaluationLog | None,
     progress: Progress | None,
 ) -> None:
-    keys = {question.query_id: _question_key(question) for question in questions}
-    todo = [q for q in questions if any(keys[q.query_id] not in job.rows for job in jobs)]
+    todo = [key for key in questions if any(key not in job.rows for job in jobs)]
     total = len(questions) * len(jobs)
-    done = total - sum(keys[q.query_id] not in job.rows for q in todo for job in jobs)
+    done = total - sum(key not in job.rows for key in todo for job in jobs)
     size = _SLOW_BLOCK if any(_slow(job.pipeline) for job in jobs) else _BLOCK
     first = jobs[0].pipeline
-    alone = {job.name: _alone(job.pipeline, todo, measures) for job in jobs}
-    with _vectors_at_hand(first.encoder, [q.query.text for q in todo]) as vectors:
+    asked = [questions[key] for key in todo]
+    alone = {job.name: _alone(job.pipeline, asked, measures) for job in jobs}
+    with _vectors_at_hand(first.encoder, [q.query.text for q in asked]) as vectors:
         for start in range(0, len(todo), size):
-            block = todo[start : start + size]
+            part = slice(start, start + size)
             batch = Batch(
-                [question.query for question in block],
+                [question.query for question in asked[part]],
                 space=first.space,
                 encoder=first.encoder,
-                vectors=partial(_part, vectors, slice(start, start + size)),
+                vectors=partial(_part, vectors, part),
                 read_documents=first.read_documents,
             )
+            judged = [JudgedQuestion(question, theta) for question in asked[part]]
             for job in jobs:
-                if all(keys[q.query_id] in job.rows for q in block):
+                missing = [key for key in todo[part] if key not in job.rows]
+                if not missing:
                     continue
-                fresh = _block_rows(
-                    batch, job.pipeline, block, measures, theta=theta, alone=alone[job.name]
-                )
-                rows = {keys[q.query_id]: row for q, row in zip(block, fresh, strict=True)}
+                fresh = rows_of(batch, job.pipeline, judged, measures, alone=alone[job.name])
+                rows = dict(zip(todo[part], fresh, strict=True))
                 if log is not None:
                     log.add(job.key, rows)
-                done += sum(key not in job.rows for key in rows)
                 job.rows.update(rows)
+                done += len(missing)
                 if progress is not None:
                     progress("evaluate", done, total)
 
@@ -250,134 +258,16 @@ def _vectors_at_hand(encoder: Encoder, texts: Sequence[str]) -> Iterator[Callabl
     yield encode
 
 
-def _block_rows(
-    batch: Batch,
-    pipeline: Pipeline,
-    questions: Sequence[Question],
-    measures: Sequence[Measure],
-    *,
-    theta: float | None,
-    alone: Mapping[str, Mapping[str, float]],
-) -> list[Row]:
-    config, reranker = pipeline.config, pipeline.reranker
-    stages = batch.rankings(config, reranker)
-    contexts = batch.contexts(config, reranker)
-    flags = batch.flags(config, reranker)
-    answers: Sequence[Answer | None] = [None] * len(questions)
-    if pipeline.generator is not None:
-        answers = batch.answers(config, pipeline.generator, reranker)
-    chunks = _spans_by_document(batch.space) if _omega(measures) else None
-    share = {s: spent / len(questions) for s, spent in batch.seconds(config, reranker).items()}
-    rows = []
-    for i, question in enumerate(questions):
-        outcome = Outcome(
-            question=question,
-            retrieved=_spans(batch, stages["select"][i]),
-            context=contexts[i],
-            answer=answers[i],
-            seconds=alone.get(question.query_id, {}),
-            chunks=chunks,
-            theta=theta,
-        )
-        handed_on = {stage: candidates[i] for stage, candidates in stages.items()}
-        lost_at = _lost_at(batch, pipeline, outcome, handed_on)
-        rows.append(_row(outcome, measures, lost_at, flags[i], share))
-    return rows
-
-
-def _omega(measures: Sequence[Measure]) -> bool:
-    return any(measure.name == "precision_omega" for measure in measures)
-
-
-def _spans(batch: Batch, candidates: Candidates) -> tuple[Retrieved, ...]:
-    return tuple((c.doc_id, c.start, c.end) for c in batch.chunks(candidates))
-
-
-def _spans_by_document(space: SearchSpace) -> Mapping[str, Sequence[Interval]]:
-    def collect() -> dict[str, list[Interval]]:
-        spans: dict[str, list[Interval]] = {}
-        for chunk in space.snapshot.chunks:
-            spans.setdefault(chunk.doc_id, []).append((chunk.start, chunk.end))
-        return spans
-
-    return space.derived("spans by document", collect)
-
-
-def _lost_at(
-    batch: Batch, pipeline: Pipeline, outcome: Outcome, stages: Mapping[str, Candidates]
-) -> str | None:
-    """The stage that lost the evidence, "" if none did, None where nothing can be judged."""
-    question, context, answer = outcome.question, outcome.context, outcome.answer
-    holds = holds_evidence(question, outcome.theta)
-    if holds is None:
-        return None
-    packed = [(p.doc_id, p.start, p.end) for p in context.passages] if context else None
-    if packed is not None and holds(packed):
-        return "answer" if answer is not None and answer.abstained else NOT_LOST
-    indexed, visible = _rows_of_evidence(batch.space, question)
-    return losing_stage(
-        holds,
-        HandedOn(
-            indexed=_spans(batch, indexed),
-            visible=_spans(batch, visible),
-            branches={s: _spans(batch, stages[s]) for s in ("dense", "bm25") if s in stages},
-            fused=_spans(batch, stages["fuse"]) if "fuse" in stages else None,
-            reranked=_spans(batch, stages["rerank"]) if "rerank" in stages else None,
-            depth=pipeline.config.rerank.depth,
-            selected=outcome.retrieved,
-            packed=packed,
-        ),
-    )
-
-
-def _rows_of_evidence(space: SearchSpace, question: Question) -> tuple[Candidates, Candidates]:
-    """The rows of the documents that hold the evidence: all, and those that may be seen."""
-    wanted = question.document_grades()
-    numbers = [i for i, doc_id in enumerate(space.snapshot.doc_ids) if doc_id in wanted]
-    rows = np.flatnonzero(np.isin(space.snapshot.doc_numbers, numbers))
-    every = Candidates(rows, np.zeros(len(rows)))
-    return every, every.where(space.visible(question.query)[rows])
-
-
-def _row(
-    outcome: Outcome,
-    measures: Sequence[Measure],
-    lost_at: str | None,
-    flags: tuple[str, ...],
-    share: Mapping[str, float],
-) -> Row:
-    scores = {measure.name: measure.score(outcome) for measure in measures}
-    context, answer = outcome.context, outcome.answer
-    abstained = answer is not None and answer.abstained
-    return {
-        "n_hits": len(outcome.retrieved),
-        "lost_at": lost_at,
-        "n_context_tokens": context.n_tokens if context else None,
-        "n_dropped": len(context.dropped) if context else None,
-        "flags": [*flags, "abstained"] if abstained else list(flags),
-        "answer": answer.text if answer else None,
-        "abstained": answer.abstained if answer else None,
-        "scores": {name: _number(score.value) for name, score in scores.items()},
-        "undefined": {n: s.undefined_because for n, s in scores.items() if s.undefined_because},
-        "seconds": dict(share),
-    }
-
-
-def _number(value: float) -> float | None:
-    return None if math.isnan(value) else value
-
-
 def _finished(
     job: _Job,
-    questions: Sequence[Question],
+    questions: Mapping[str, Question],
     measures: Sequence[Measure],
     *,
     problems: tuple[LabelProblem, ...],
     confidence: float,
 ) -> EvaluationRun:
-    rows = [job.rows[_question_key(question)] for question in questions]
+    pairs = [(question, job.rows[key]) for key, question in questions.items()]
     space = job.pipeline.space
-    pairs = list(zip(questions, rows, strict=True))
     return EvaluationRun(
         name=job.name,
         config=job.pipeline.config,
@@ -387,20 +277,32 @@ def _finished(
         model_version=space.snapshot.manifest.model_version,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         measures=tuple(measure.name for measure in measures),
-        table=_table(pairs, [measure.name for measure in measures]),
-        undefined=pd.DataFrame(
+        problems=problems,
+        n_reused=sum(key in job.reused for key in questions),
+        confidence=confidence,
+        **_tables(pairs, [measure.name for measure in measures]),
+    )
+
+
+def _tables(pairs: Sequence[tuple[Question, Row]], measures: Sequence[str]) -> dict[str, Any]:
+    """What a run says of its questions: its table, its undefined scores and its seconds."""
+    rows = [row for _, row in pairs]
+    return {
+        "table": _table(pairs, measures),
+        "undefined": pd.DataFrame(
             [(q.query_id, name, why) for q, row in pairs for name, why in row["undefined"].items()],
             columns=list(UNDEFINED),
         ),
-        problems=problems,
-        seconds={
-            stage: sum(row["seconds"].get(stage, 0.0) for row in rows)
-            for stage in STAGES
-            if any(stage in row["seconds"] for row in rows)
-        },
-        n_reused=sum(_question_key(q) in job.reused for q in questions),
-        confidence=confidence,
-    )
+        "seconds": _total(row["seconds"] for row in rows),
+    }
+
+
+def _total(seconds: Iterable[Mapping[str, float]]) -> dict[str, float]:
+    spent: dict[str, float] = {}
+    for row in seconds:
+        for stage, value in row.items():
+            spent[stage] = spent.get(stage, 0.0) + value
+    return {stage: spent[stage] for stage in STAGES if stage in spent}
 
 
 def _table(pairs: Sequence[tuple[Question, Row]], measures: Sequence[str]) -> pd.DataFrame:
@@ -416,12 +318,7 @@ def _table(pairs: Sequence[tuple[Question, Row]], measures: Sequence[str]) -> pd
                 "principals": query.principals,
                 "answerable": not question.unanswerable,
                 **{name: row[name] for name in QUESTION_COLUMNS if name in row},
-                "flags": tuple(row["flags"]),
                 **row["scores"],
             }
         )
-    table = pd.DataFrame(lines, columns=[*QUESTION_COLUMNS, *measures], dtype=object)
-    types: dict[str, Any] = dict.fromkeys(measures, "float64")
-    types |= {"n_hits": "int64", "n_context_tokens": "Int64", "n_dropped": "Int64"}
-    table["lost_at"] = table["lost_at"].where(table["lost_at"].notna(), pd.NA)
-    return table.astype(types)
+    return typed_table(lines, measures)

@@ -1,0 +1,83 @@
+"""One question's judgements, each made once: many configurations retrieve much the same."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Sequence
+
+from whymiss.evaluation.judgement import Judgement
+from whymiss.evaluation.judging import Retrieved, judge, judge_documents
+from whymiss.evaluation.labels import Question
+from whymiss.evaluation.losses import holds_evidence
+from whymiss.evaluation.measures import Measure, Outcome
+from whymiss.records import Score
+
+_Places = tuple[tuple[int, Retrieved], ...]
+
+
+class JudgedQuestion:
+    """A question whose judgements are kept.
+
+    Only hits from the documents that hold the evidence can change a judgement: what differs in
+    other hits alone is judged once.
+    """
+
+    def __init__(self, question: Question, theta: float | None = None) -> None:
+        self.question = question
+        self.theta = theta
+        self._documents = frozenset(question.document_grades())
+        self._holds = holds_evidence(question, theta)
+        self._spans: dict[tuple[int, _Places], Judgement] = {}
+        self._by_document: dict[tuple[int, tuple[tuple[int, str], ...]], Judgement] = {}
+        self._held: dict[frozenset[Retrieved], bool] = {}
+        self._scores: dict[Hashable, Score] = {}
+
+    @property
+    def judgeable(self) -> bool:
+        """Whether it can be told that evidence is there."""
+        return self._holds is not None
+
+    def spans(self, retrieved: Sequence[Retrieved]) -> Judgement:
+        """As `judging.judge`."""
+        key = len(retrieved), self._places(retrieved)
+        if key not in self._spans:
+            self._spans[key] = judge(retrieved, self.question, theta=self.theta)
+        return self._spans[key]
+
+    def documents(self, doc_ids: Iterable[str]) -> Judgement:
+        """As `judging.judge_documents`."""
+        ranked = list(dict.fromkeys(doc_ids))
+        key = len(ranked), tuple((i, d) for i, d in enumerate(ranked) if d in self._documents)
+        if key not in self._by_document:
+            self._by_document[key] = judge_documents(ranked, self.question)
+        return self._by_document[key]
+
+    def holds(self, spans: Sequence[Retrieved]) -> bool:
+        """Whether the spans hold all that the question needs; only where that is `judgeable`."""
+        key = self._apart(spans)
+        if key not in self._held:
+            self._held[key] = self._holds is not None and self._holds(spans)
+        return self._held[key]
+
+    def score(self, measure: Measure, outcome: Outcome) -> Score:
+        """As `measure.score`; one that equal judgements or passages decide is computed once."""
+        key: Hashable
+        if measure.reads == "judgements":
+            # Judgements made here live as long as this does, so that no id comes twice.
+            key = measure.name, id(outcome.spans), id(outcome.documents)
+        elif measure.reads == "passages" and outcome.context is not None:
+            passages = outcome.context.passages
+            key = measure.name, self._apart([(p.doc_id, p.start, p.end) for p in passages])
+        else:
+            return measure.score(outcome)
+        if key not in self._scores:
+            self._scores[key] = measure.score(outcome)
+        return self._scores[key]
+
+    def _apart(self, spans: Iterable[Retrieved]) -> frozenset[Retrieved]:
+        """The spans that matter, in whatever order."""
+        wanted = self._documents
+        return frozenset(span for span in spans if span[0] in wanted)
+
+    def _places(self, spans: Sequence[Retrieved]) -> _Places:
+        wanted = self._documents
+        return tuple((i, span) for i, span in enumerate(spans) if span[0] in wanted)

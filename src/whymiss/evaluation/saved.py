@@ -1,0 +1,93 @@
+"""Runs as JSON: kept in a file, compared with the next one, read by other programs."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import Any, Final
+
+import pandas as pd
+
+from whymiss.config import PipelineConfig
+from whymiss.errors import InvalidRecordError, WhymissError
+from whymiss.evaluation.pinning import LabelProblem
+from whymiss.evaluation.run import EvaluationRun, typed_table
+from whymiss.frames import records
+
+_FORMAT: Final = "whymiss run 1"
+_PLAIN: Final = (
+    "name", "fingerprint", "index_name", "index_version", "model_version", "created", "n_reused",
+    "confidence",
+)  # fmt: skip
+
+
+def run_to_dict(run: EvaluationRun) -> dict[str, Any]:
+    """A run as plain values for JSON; an undefined score is None."""
+    return {
+        "format": _FORMAT,
+        **{name: getattr(run, name) for name in _PLAIN},
+        "config": dataclasses.asdict(run.config),
+        "measures": list(run.measures),
+        "problems": [dataclasses.asdict(problem) for problem in run.problems],
+        "undefined": records(run.undefined),
+        "seconds": dict(run.seconds),
+        "questions": run.table.astype(object).where(run.table.notna(), None).to_dict("records"),
+    }
+
+
+def run_from_dict(body: dict[str, Any]) -> EvaluationRun:
+    """The run that `run_to_dict` wrote.
+
+    Raises
+    ------
+    InvalidRecordError : it is none.
+    """
+    if not isinstance(body, dict) or body.get("format") != _FORMAT:
+        raise InvalidRecordError(f"not a saved evaluation run ({_FORMAT!r}).")
+    try:
+        changes = {
+            f"{group}.{knob}": value
+            for group, knobs in body["config"].items()
+            for knob, value in knobs.items()
+        }
+        measures = tuple(body["measures"])
+        return EvaluationRun(
+            **{name: body[name] for name in _PLAIN},
+            config=PipelineConfig().replace(changes),
+            measures=measures,
+            table=typed_table(body["questions"], measures),
+            undefined=pd.DataFrame(body["undefined"], columns=["query_id", "measure", "reason"]),
+            problems=tuple(LabelProblem(**problem) for problem in body["problems"]),
+            seconds=body["seconds"],
+        )
+    except (KeyError, TypeError, ValueError, AttributeError, WhymissError) as error:
+        raise InvalidRecordError(f"a damaged evaluation run: {error!r}.") from error
+
+
+def write_run(path: Path | str, run: EvaluationRun) -> None:
+    """Write a run as JSON, its summary and its failures first.
+
+    Raises
+    ------
+    InvalidRecordError : the file cannot be written.
+    """
+    derived = {"summary": records(run.summary), "failures": records(run.failures)}
+    try:
+        text = json.dumps({**derived, **run_to_dict(run)}, indent=1)
+        Path(path).write_text(text + "\n", encoding="utf-8")
+    except OSError as error:
+        raise InvalidRecordError(f"the run cannot be written to {path}: {error}") from error
+
+
+def read_run(path: Path | str) -> EvaluationRun:
+    """The run of a file.
+
+    Raises
+    ------
+    InvalidRecordError : the file cannot be read or holds something else.
+    """
+    try:
+        return run_from_dict(json.loads(Path(path).read_bytes()))
+    except (OSError, ValueError) as error:
+        raise InvalidRecordError(f"{path} cannot be read as an evaluation run: {error}") from error
