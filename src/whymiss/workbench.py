@@ -14,7 +14,7 @@ from whymiss.config import PipelineConfig
 from whymiss.documents import Limits
 from whymiss.embedding import CachedEncoder, VectorCache
 from whymiss.errors import DocumentError, StoreError
-from whymiss.evaluating import Evaluator
+from whymiss.evaluating import Evaluator, chosen
 from whymiss.evaluation.sweeping import grid
 from whymiss.index import (
     BuildReport,
@@ -39,10 +39,12 @@ if TYPE_CHECKING:
 
     from whymiss.chunking import ChunkFunction
     from whymiss.evaluating import Questions
+    from whymiss.evaluation.readiness import Thresholds
     from whymiss.evaluation.run import EvaluationRun
     from whymiss.evaluation.statistics import Comparison
     from whymiss.evaluation.sweeping import Sweep
     from whymiss.protocols import Encoder, Generator, Reranker
+    from whymiss.report import Report
     from whymiss.retrieval.filters import Where
 
 __all__ = ["IngestReport", "Workbench", "open"]
@@ -306,6 +308,51 @@ class Workbench:
         return self._evaluator.sweep(
             questions, configs, skipped=skipped, split=split, answers=answers, measures=measures,
             resume=resume, progress=progress,
+        )  # fmt: skip
+
+    def report(
+        self,
+        questions: Questions,
+        *,
+        config: PipelineConfig | None = None,
+        split: str = "",
+        holdout: str = "holdout",
+        thresholds: Thresholds | None = None,
+        allowed: Sequence[str] | None = None,
+        n_worst: int = 10,
+        progress: Progress | None = None,
+    ) -> Report:
+        """Measure a configuration and hold it against what production asks for.
+
+        `report.write(made, "report.html")` from `whymiss.report` makes one file of it.
+
+        Parameters
+        ----------
+        split : the questions that are measured and whose worst are shown; all when not given.
+        holdout : the part of the set on which answers are written and judged.
+        thresholds : what each line of the checklist asks for.
+        allowed : who may read what names no principal itself, as it was ingested.
+        n_worst : how many questions are shown with their trace.
+
+        Raises
+        ------
+        LabelError : the questions cannot be read, or none is of that split.
+        """
+        from whymiss.report import make_report
+
+        config = config or self.config
+        given = chosen(questions, "")
+        asked = chosen(given, split)
+        held_out = [question for question in given if question.split == holdout]
+        run = self.evaluate(asked, config=config, progress=progress)
+        answered = (
+            self.evaluate(held_out, config=config, name=holdout, answers=True, progress=progress)
+            if held_out
+            else None
+        )
+        return make_report(
+            self, run, asked, holdout=answered, thresholds=thresholds, n_worst=n_worst,
+            allowed=allowed, progress=progress,
         )  # fmt: skip
 
     def space(self, config: PipelineConfig | None = None) -> SearchSpace:

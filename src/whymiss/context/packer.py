@@ -112,6 +112,7 @@ class Packer:
 
     def __init__(self, *, tokenizer: Tokenizer, config: ContextConfig) -> None:
         self._tokenizer = tokenizer
+        self._lines_add_up = bool(getattr(tokenizer, "lines_add_up", False))
         self._config = config
         self._readings: dict[str, tuple[Reading, ...]] = {}
         self._joined: dict[tuple[str, int, int, tuple[str, ...]], Reading] = {}
@@ -214,7 +215,10 @@ class Packer:
         if not drafts:
             return (), "", 0
         text = _SEPARATOR.join(draft.reading.block(n) for n, draft in enumerate(drafts, start=1))
-        (n_tokens,) = self._tokenizer.count([text])
+        if self._lines_add_up:
+            n_tokens = sum(self._size(draft.reading, n) for n, draft in enumerate(drafts, start=1))
+        else:
+            (n_tokens,) = self._tokenizer.count([text])
         passages = tuple(
             Passage(
                 number=number,

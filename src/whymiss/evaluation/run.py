@@ -28,6 +28,7 @@ SUMMARY: Final = (
 )  # fmt: skip
 SLICES: Final = ("slice", "measure", "value", "low", "high", "n", "n_undefined", "note")
 UNDEFINED: Final = ("query_id", "measure", "reason")
+_TYPES: Final = {"n_hits": "int64", "n_context_tokens": "Int64", "n_dropped": "Int64"}
 SLICED_BY: Final = ("tags", "split", "lost_at")
 
 
@@ -144,13 +145,17 @@ class EvaluationRun:
 
 def typed_table(lines: Iterable[Mapping[str, Any]], measures: Sequence[str]) -> pd.DataFrame:
     """Rows of questions as a table whose columns have one type, however few there are."""
-    table = pd.DataFrame(list(lines), columns=[*QUESTION_COLUMNS, *measures], dtype=object)
-    for name in ("tags", "principals", "flags"):
-        table[name] = [tuple(value) for value in table[name]]
-    table["lost_at"] = table["lost_at"].where(table["lost_at"].notna(), pd.NA)
-    types: dict[str, Any] = dict.fromkeys(measures, "float64")
-    types |= {"n_hits": "int64", "n_context_tokens": "Int64", "n_dropped": "Int64"}
-    return table.astype(types)
+    rows = list(lines)
+    columns: dict[str, Any] = {}
+    for name in QUESTION_COLUMNS:
+        values = [row[name] for row in rows]
+        if name in ("tags", "principals", "flags"):
+            values = [tuple(value) for value in values]
+        columns[name] = pd.Series(values, dtype=_TYPES.get(name, object))
+    columns["lost_at"] = columns["lost_at"].where(columns["lost_at"].notna(), pd.NA)
+    for name in measures:
+        columns[name] = pd.Series([row[name] for row in rows], dtype="float64")
+    return pd.DataFrame(columns)
 
 
 def interval_of(measure: Measure, values: Sequence[float], confidence: float) -> Interval:

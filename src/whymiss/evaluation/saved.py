@@ -32,8 +32,19 @@ def run_to_dict(run: EvaluationRun) -> dict[str, Any]:
         "problems": [dataclasses.asdict(problem) for problem in run.problems],
         "undefined": records(run.undefined),
         "seconds": dict(run.seconds),
-        "questions": run.table.astype(object).where(run.table.notna(), None).to_dict("records"),
+        "questions": _rows(run.table),
     }
+
+
+def _rows(table: pd.DataFrame) -> list[dict[str, Any]]:
+    # As `frames.records`, but column by column: sweeps write many tables.
+    columns = [
+        [None if value is pd.NA or value != value else value for value in table[name].tolist()]
+        for name in table.columns
+    ]
+    return [
+        dict(zip(table.columns, values, strict=True)) for values in zip(*columns, strict=True)
+    ]
 
 
 def run_from_dict(body: dict[str, Any]) -> EvaluationRun:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any, Final
 
 import pandas as pd
@@ -55,3 +56,17 @@ def _row(store: Store, name: str, states: dict[str, str]) -> dict[str, Any]:
         "ann": vector_indexes[0].index_type if vector_indexes else "none",
         "n_unindexed": unindexed_rows(table) if vector_indexes else None,
     }
+
+
+def rows_by_model(store: Store) -> dict[str, dict[str, int]]:
+    """Of every index, how many rows carry each model version; "" is a row without one."""
+    found = {}
+    for name in store.index_names():
+        versions = store.read(store.open_index(name), ["model_version"]).column("model_version")
+        found[name] = dict(Counter(version or "" for version in versions.to_pylist()))
+    return found
+
+
+def table_versions(store: Store) -> dict[str, int]:
+    """The version of every table: any commit, also one that changed nothing, raises it."""
+    return {name: int(store.open_existing(name).version) for name in store.table_names()}
