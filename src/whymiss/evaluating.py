@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from whymiss.config import PipelineConfig
-from whymiss.errors import LabelError
+from whymiss.errors import LabelError, StoreError
 from whymiss.evaluation import Question, read_questions
+from whymiss.evaluation.keys import documents_key
 from whymiss.evaluation.log import EvaluationLog
 from whymiss.evaluation.run import EvaluationRun
 from whymiss.evaluation.running import Progress, evaluate
@@ -30,7 +31,9 @@ PipelineMaker = Callable[..., Pipeline]
 class Evaluator:
     """Runs labelled questions over a store, and keeps what it finished beside the store.
 
-    `pipeline(config, space=..., answer=...)` makes a pipeline over a search space.
+    `pipeline(config, space=..., answer=...)` makes a pipeline over a search space. `Workbench`
+    holds one and hands it questions; `log` keeps what is finished until a run is complete, and
+    finished configurations of sweeps for good.
     """
 
     def __init__(
@@ -76,7 +79,12 @@ class Evaluator:
         resume: bool = True,
         progress: Progress | None = None,
     ) -> Sweep:
-        """Many configurations; those without a stored index get one in memory."""
+        """Many configurations; those without a stored index get one in memory.
+
+        Raises
+        ------
+        StoreError : documents came, went or changed while the sweep ran.
+        """
         trials = _Trials(self, answers=answers, progress=progress)
         return sweep(
             configs,
@@ -98,8 +106,7 @@ class _Trials:
         self._evaluator = evaluator
         self._answers = answers
         self._progress = progress
-        rows = read_catalogue(evaluator._store).row_hashes
-        self._documents = digest(canonical_json(rows))
+        self._documents = documents_key(read_catalogue(evaluator._store))
         self._space: tuple[str, SearchSpace] | None = None
 
     def of(self, config: PipelineConfig) -> Trial:
@@ -118,13 +125,26 @@ class _Trials:
             models.encoder(config).model_version,
             reranker.model_version if reranker else "",
             generator,
+            self._searched(config),
         )
 
+    def _searched(self, config: PipelineConfig) -> str:
+        """Names the build that approximate search goes through; exact search is the same in all."""
+        store, name = self._evaluator._store, config.index.name
+        if config.index.ann == "none" or not store.has_index(name):
+            return ""
+        return canonical_json(store.index_stamp(name))
+
     def _open(self, config: PipelineConfig) -> Pipeline:
-        key = canonical_json([config.index_knobs(), config.index.ann])
+        key = canonical_json([config.index_knobs(), config.index.name, config.index.ann])
         if self._space is None or self._space[0] != key:
             self._space = None
             space = self._evaluator._spaces.trial(config, progress=self._progress)
+            if documents_key(space.catalogue) != self._documents:
+                raise StoreError(
+                    "the documents changed while the sweep ran, and configurations on different "
+                    "documents cannot be compared. Start it again when nothing is ingested."
+                )
             self._space = key, space
         return self._evaluator._pipeline(config, space=self._space[1], answer=self._answers)
 

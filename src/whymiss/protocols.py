@@ -32,6 +32,20 @@ class TokenOffsets:
         return len(self.starts)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenVectors:
+    """One vector per token of a text, in its context: `vectors[i]` belongs to token i of `offsets`.
+
+    Shape (n_tokens, dimension), float16 as they are kept, of no particular length.
+    """
+
+    vectors: NDArray[np.float16]
+    offsets: TokenOffsets
+
+    def __len__(self) -> int:
+        return len(self.offsets)
+
+
 @runtime_checkable
 class Tokenizer(Protocol):
     """Splits text as the encoder does, without any limit of length."""
@@ -85,6 +99,29 @@ class Encoder(Protocol):
 
     def encode_queries(self, texts: Sequence[str]) -> Vectors:
         """Vectors of queries, float32, shape (len(texts), dimension), each of length 1."""
+        ...
+
+
+@runtime_checkable
+class TokenEncoder(Encoder, Protocol):
+    """An encoder whose document vector is the mean of its token vectors, and which gives them."""
+
+    @property
+    def no_token_vectors_because(self) -> str:
+        """Why this one cannot after all; empty when it can."""
+        ...
+
+    def document_tokens(
+        self, texts: Sequence[str], *, progress: Callable[[int], None] | None = None
+    ) -> list[TokenVectors]:
+        """Vectors of all tokens of passages of any length; offsets are those of `tokenizer`.
+
+        `progress` is called with the number of tokens finished since its last call.
+        """
+        ...
+
+    def query_tokens(self, texts: Sequence[str]) -> list[TokenVectors]:
+        """Vectors of all tokens of queries."""
         ...
 
 

@@ -17,6 +17,7 @@ from whymiss.index import (
     read_documents,
     read_snapshot,
 )
+from whymiss.index.build import chunked_documents
 from whymiss.retrieval import SearchSpace
 
 if TYPE_CHECKING:
@@ -79,28 +80,23 @@ class Spaces:
     def trial(self, config: PipelineConfig, *, progress: Progress | None = None) -> SearchSpace:
         """What a configuration would search if its index were built over the documents now.
 
-        The stored index where it is just that; else one in memory, its vectors cached.
+        The stored index where it is just that; else one in memory, its vectors cached. A custom
+        chunker may be another function than the one the stored index was built with, and is
+        tried out anew unless search is to be approximate.
 
         Raises
         ------
         ConfigError : approximate search is configured, and there is no such stored index.
         """
-        catalogue = read_catalogue(self._store)
-        if self._store.has_index(config.index.name):
-            try:
-                stored = self.space(config)
-            except IndexMismatchError:
-                pass
-            else:
-                if not stored.stale_documents() and set(stored.snapshot.states) == set(
-                    catalogue.states
-                ):
-                    return stored
+        stored = self._current(config)
+        if stored is not None:
+            return stored
         if config.index.ann != "none":
             raise ConfigError(
                 f"index.ann {config.index.ann!r} needs a stored index; there is no current one "
                 f"{config.index.name!r} with these settings. Build it, or try with index.ann none."
             )
+        catalogue = read_catalogue(self._store)
         snapshot = index_in_memory(
             self._store,
             config,
@@ -110,6 +106,27 @@ class Spaces:
             progress=progress,
         )
         return SearchSpace(snapshot, catalogue)
+
+    def _current(self, config: PipelineConfig) -> SearchSpace | None:
+        """The stored index, if it is what building it over the documents now would make."""
+        custom = config.chunking.strategy.startswith("custom:") and config.index.ann == "none"
+        if custom or not self._store.has_index(config.index.name):
+            return None
+        try:
+            stored = self.space(config)
+        except IndexMismatchError:
+            return None
+        there, here = stored.catalogue.states.keys(), stored.snapshot.states.keys()
+        # What has no rows may have none because nothing in it is visible.
+        missing = chunked_documents(
+            self._store,
+            sorted(there - here),
+            config,
+            self._models.chunker(config),
+            self._models.encoder(config),
+        )
+        behind = stored.stale_documents() or any(batch.chunks for batch in missing)
+        return None if behind else stored
 
     def documents(self, doc_ids: Sequence[str]) -> dict[str, Document]:
         """The named documents with their texts; what is not stored is not in the result."""

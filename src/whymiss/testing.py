@@ -10,12 +10,15 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from whymiss.protocols import Tokenizer, TokenOffsets
+from whymiss.protocols import Tokenizer, TokenOffsets, TokenVectors
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from whymiss.protocols import Vectors
 
 _WORD: Final = re.compile(r"\w+")
+_FAINT: Final = 1e-3
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,11 +77,7 @@ class HashingEncoder:
         """Unit vectors, shape (len(texts), dimension)."""
         vectors = np.zeros((len(texts), self.dimension), dtype=np.float32)
         for row, text in zip(vectors, texts, strict=True):
-            for word in _WORD.findall(text.casefold()):
-                bucket = int.from_bytes(
-                    blake2b(word.encode("utf-8", "surrogatepass"), digest_size=8).digest()
-                )
-                row[bucket % self.dimension] += 1.0 if bucket >> 63 else -1.0
+            row += self._counts(text)
             if not row.any():
                 row[0] = 1.0
             row /= np.linalg.norm(row)
@@ -89,3 +88,50 @@ class HashingEncoder:
     def encode_queries(self, texts: Sequence[str]) -> Vectors:
         """The same as for documents: queries need no prefix here."""
         return self.encode_documents(texts)
+
+    @property
+    def no_token_vectors_because(self) -> str:
+        """Always empty: the mean of the token vectors, at length 1, is the text's vector."""
+        return ""
+
+    def document_tokens(
+        self, texts: Sequence[str], *, progress: Callable[[int], None] | None = None
+    ) -> list[TokenVectors]:
+        """Each token has an equal share of its word's vector, whatever stands around it.
+
+        >>> found, = HashingEncoder().document_tokens(["annual plan"])
+        >>> mean = found.vectors.astype(float).mean(axis=0)
+        >>> whole, = HashingEncoder().encode_documents(["annual plan"])
+        >>> bool(np.allclose(mean / np.linalg.norm(mean), whole, atol=0.01))
+        True
+        """
+        found = [
+            TokenVectors(vectors=self._token_vectors(text, offsets), offsets=offsets)
+            for text, offsets in zip(texts, self.tokenizer.offsets(texts), strict=True)
+        ]
+        if progress is not None:
+            progress(sum(map(len, found)))
+        return found
+
+    def query_tokens(self, texts: Sequence[str]) -> list[TokenVectors]:
+        """The same as for documents."""
+        return self.document_tokens(texts)
+
+    def _token_vectors(self, text: str, offsets: TokenOffsets) -> NDArray[np.float16]:
+        vectors = np.zeros((len(offsets), self.dimension), dtype=np.float32)
+        for match in _WORD.finditer(text):
+            first, behind = np.searchsorted(offsets.starts, match.span())
+            if behind > first:
+                vectors[first:behind] = self._counts(match.group()) / (behind - first)
+        # So little of the first axis that it tells only where there is nothing else.
+        vectors[:, 0] += _FAINT
+        return vectors.astype(np.float16)
+
+    def _counts(self, text: str) -> Vectors:
+        row = np.zeros(self.dimension, dtype=np.float32)
+        for word in _WORD.findall(text.casefold()):
+            bucket = int.from_bytes(
+                blake2b(word.encode("utf-8", "surrogatepass"), digest_size=8).digest()
+            )
+            row[bucket % self.dimension] += 1.0 if bucket >> 63 else -1.0
+        return row

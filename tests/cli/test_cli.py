@@ -28,13 +28,17 @@ VERBS = (
     "ask",
     "build",
     "chunks",
+    "compare",
     "config",
     "demo",
     "documents",
+    "eval",
     "files",
     "indexes",
     "ingest",
     "purge",
+    "report",
+    "sweep",
     "trace",
 )
 STEERING = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")

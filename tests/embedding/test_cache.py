@@ -257,3 +257,138 @@ def test_progress_counts_what_was_there_and_what_was_computed(path: Path) -> Non
     steps: list[int] = []
     encoder.encode_documents(TEXTS, progress=steps.append)
     assert steps == [10, 30]
+
+
+# Questions that are no secret
+
+
+class Asked(Counting):
+    """Remembers the questions of each call; names them in the cache if it is given a name."""
+
+    def __init__(self, query_version: str = "") -> None:
+        super().__init__()
+        object.__setattr__(self, "calls", [])
+        if query_version:
+            object.__setattr__(self, "query_version", query_version)
+
+    def encode_queries(self, texts: Sequence[str]) -> Vectors:
+        self.calls.append(list(texts))  # type: ignore[attr-defined]
+        return super().encode_queries(texts)
+
+
+ASKED = ["How long?", "How much?", "How long?", "Who?"]
+
+
+@pytest.mark.parametrize("version", ["", "query v1"])
+def test_vectors_at_hand_are_those_of_the_questions(path: Path, version: str) -> None:
+    inner = Asked(version)
+    encoder = CachedEncoder(inner, VectorCache(path))
+    wanted = HashingEncoder().encode_queries(ASKED)
+    with encoder.at_hand(ASKED) as vectors:
+        # Nothing is encoded before it is needed.
+        assert inner.calls == []
+        assert np.array_equal(vectors(), wanted)
+        assert vectors().dtype == np.float32
+        assert np.array_equal(encoder.encode_queries(ASKED[::-1]), wanted[::-1])
+        assert np.array_equal(encoder.encode_queries(["Who?"]), wanted[3:])
+        assert np.array_equal(vectors(), wanted)
+    assert inner.calls == [["How long?", "How much?", "Who?"]]
+
+
+def test_a_question_that_is_not_at_hand_is_encoded(path: Path) -> None:
+    inner = Asked()
+    encoder = CachedEncoder(inner, VectorCache(path))
+    with encoder.at_hand(ASKED) as vectors:
+        vectors()
+        mixed = encoder.encode_queries(["Who?", "Another?"])
+    assert np.array_equal(mixed, HashingEncoder().encode_queries(["Who?", "Another?"]))
+    assert inner.calls[1:] == [["Who?", "Another?"]]
+
+
+def test_after_the_block_nothing_is_remembered(path: Path) -> None:
+    inner = Asked()
+    store = VectorCache(path)
+    encoder = CachedEncoder(inner, store)
+    for _ in range(2):
+        with encoder.at_hand(["Who?"]) as vectors:
+            vectors()
+        encoder.encode_queries(["Who?"])
+    assert inner.calls == [["Who?"]] * 4
+    assert store.count() == 0
+
+
+def test_after_an_error_in_the_block_nothing_is_remembered(path: Path) -> None:
+    inner = Asked()
+    encoder = CachedEncoder(inner, VectorCache(path))
+
+    def stopped() -> None:
+        with encoder.at_hand(["Who?"]) as vectors:
+            vectors()
+            raise KeyboardInterrupt("now")
+
+    with pytest.raises(KeyboardInterrupt, match="now"):
+        stopped()
+    encoder.encode_queries(["Who?"])
+    assert len(inner.calls) == 2
+
+
+def test_a_block_inside_another_gives_back_what_was_at_hand(path: Path) -> None:
+    inner = Asked()
+    encoder = CachedEncoder(inner, VectorCache(path))
+    with encoder.at_hand(["outer"]) as outer:
+        outer()
+        with encoder.at_hand(["inner"]) as within:
+            within()
+            encoder.encode_queries(["inner", "outer"])
+        encoder.encode_queries(["outer"])
+        assert inner.calls == [["outer"], ["inner"]]
+        encoder.encode_queries(["inner"])
+    assert inner.calls == [["outer"], ["inner"], ["inner"]]
+
+
+def test_an_encoder_that_names_its_query_version_has_questions_kept_for_the_next_time(
+    path: Path,
+) -> None:
+    for version, wanted in (("query v1", 1), ("query v1", 0), ("query v2", 1)):
+        inner = Asked(version)
+        store = VectorCache(path)
+        encoder = CachedEncoder(inner, store)
+        with encoder.at_hand(ASKED) as vectors:
+            assert np.array_equal(vectors(), HashingEncoder().encode_queries(ASKED))
+        assert len(inner.calls) == wanted, version
+        store.close()
+    # Passages of the same words are another thing: their model version is another.
+    passages = Asked("query v1")
+    CachedEncoder(passages, VectorCache(path)).encode_documents(["Who?"])
+    assert passages.seen == ["Who?"]  # type: ignore[attr-defined]
+
+
+def test_asked_outside_of_a_block_a_question_is_neither_kept_nor_taken(path: Path) -> None:
+    inner = Asked("query v1")
+    store = VectorCache(path)
+    encoder = CachedEncoder(inner, store)
+    with encoder.at_hand(["Who?"]) as vectors:
+        vectors()
+    assert store.count() == 1
+    encoder.encode_queries(["Who?"])
+    encoder.encode_queries(["A secret?"])
+    assert inner.calls == [["Who?"], ["Who?"], ["A secret?"]]
+    assert store.count() == 1
+
+
+def test_no_question_at_hand_is_no_vector(path: Path) -> None:
+    encoder = CachedEncoder(Asked("query v1"), VectorCache(path))
+    with encoder.at_hand([]) as vectors:
+        assert vectors().shape == (0, 64)
+
+
+def test_nonsense_for_a_question_is_refused_and_not_kept(path: Path) -> None:
+    inner = Asked("query v1")
+    object.__setattr__(inner, "answer", np.ones((1, 64), dtype=np.float32))
+    store = VectorCache(path)
+    with (
+        CachedEncoder(inner, store).at_hand(["Who?"]) as vectors,
+        pytest.raises(ModelError, match="vectors of length 1"),
+    ):
+        vectors()
+    assert store.count() == 0

@@ -111,3 +111,20 @@ def test_a_broken_tokenizer_file_is_a_model_error(tmp_path: Path) -> None:
     (tmp_path / "tokenizer.json").write_text("{ broken")
     with pytest.raises(ModelError, match=r"tokenizer\.json in .* cannot be read"):
         HuggingFaceTokenizer(tmp_path)
+
+
+def test_pieces_are_the_ids_that_the_model_reads_between_its_special_tokens(
+    tokenizer: HuggingFaceTokenizer,
+) -> None:
+    import tokenizers
+
+    text = "Übergröße, \U0001f600 don't"
+    whole = tokenizers.Tokenizer.from_file(str(FOLDER / "tokenizer.json")).encode(text)
+    before, after = tokenizer.special_ids()
+    (found,) = tokenizer.pieces([text])
+    # [CLS] and [SEP]; the file's own settings may pad behind them.
+    assert (before.tolist(), after.tolist()) == ([101], [102])
+    ids = [*before, *found.ids, *after]
+    assert ids == whole.ids[: len(ids)]
+    offsets = list(zip(found.offsets.starts, found.offsets.ends, strict=True))
+    assert offsets == whole.offsets[1 : len(ids) - 1]

@@ -10,12 +10,15 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
 from whymiss.config import PipelineConfig
 from whymiss.errors import ConfigError, StoreError, WhymissError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _STEERING: Final = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
@@ -24,6 +27,7 @@ _STEERING: Final = re.compile(
 F = TypeVar("F", bound=Callable[..., Any])
 
 FAILED_FILES: Final = 3
+MISSED_GATE: Final = 4
 
 
 def printable(text: str) -> str:
@@ -94,17 +98,46 @@ def read_config(config_file: Path | None, knobs: Sequence[str]) -> PipelineConfi
     8
     """
     config = PipelineConfig.from_toml(config_file) if config_file else PipelineConfig()
-    defaults = config.flat()
+    return config.replace(knob_changes(knobs, config, option="--set"))
+
+
+def knob_changes(
+    assignments: Sequence[str], config: PipelineConfig, *, option: str
+) -> dict[str, Any]:
+    """Assignments such as "retrieval.k=8" as knobs with values of the knob's type.
+
+    Raises
+    ------
+    ConfigError : one is no assignment, or its value is of the wrong type.
+    """
+    known = config.flat()
     changes: dict[str, Any] = {}
-    for knob in knobs:
-        path, equals, text = knob.partition("=")
-        if not equals:
-            raise ConfigError(f"--set needs GROUP.KNOB=VALUE; got {knob!r}.")
-        changes[path] = _value(path, text, defaults.get(path))
-    return config.replace(changes)
+    for assignment in assignments:
+        path, text = split_knob(assignment, option=option)
+        changes[path] = knob_value(path, text, known.get(path))
+    return changes
 
 
-def _value(path: str, text: str, default: Any) -> Any:
+def split_knob(assignment: str, *, option: str) -> tuple[str, str]:
+    """The knob and the text of its value.
+
+    Raises
+    ------
+    ConfigError : there is no "=".
+    """
+    path, equals, text = assignment.partition("=")
+    if not equals:
+        raise ConfigError(f"{option} needs GROUP.KNOB=VALUE; got {assignment!r}.")
+    return path, text
+
+
+def knob_value(path: str, text: str, default: Any) -> Any:
+    """The value that a text stands for, of the type that the knob has now.
+
+    Raises
+    ------
+    ConfigError : it is not of that type.
+    """
     if isinstance(default, bool):
         if text.lower() not in ("true", "false"):
             raise ConfigError(f"{path} must be true or false; got {text!r}.")
@@ -162,3 +195,14 @@ def progress_bars(*, quiet: bool) -> Iterator[Callable[[str, int, int], None] | 
 def print_json(value: Mapping[str, Any] | Sequence[Any]) -> None:
     """One JSON document on stdout, in ASCII: safe on every terminal and in every encoding."""
     click.echo(json.dumps(value, indent=2))
+
+
+def print_rows(frame: pd.DataFrame, headings: Mapping[str, str], *, as_json: bool) -> None:
+    """A frame as JSON, or its named columns as a table."""
+    from whymiss.cli.show import print_frame
+    from whymiss.frames import records
+
+    if as_json:
+        print_json(records(frame))
+    else:
+        print_frame(frame, headings)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
 
 import pandas as pd
@@ -38,9 +38,17 @@ def console() -> Console:
 
 
 def print_frame(
-    frame: pd.DataFrame, headings: Mapping[str, str], *, title: str = "", width: int = 60
+    frame: pd.DataFrame,
+    headings: Mapping[str, str],
+    *,
+    title: str = "",
+    width: int = 60,
+    numbers: Collection[str] = (),
 ) -> None:
-    """The named columns of a frame under their headings; a list where a table does not fit."""
+    """The named columns of a frame under their headings; a list where a table does not fit.
+
+    `numbers` are columns of text that are to stand as numbers do: whole, and to the right.
+    """
     out = console()
     if title:
         out.print(Text(title, style="bold"))
@@ -51,7 +59,7 @@ def print_frame(
         [_cell(value, width) for value in row]
         for row in frame[list(headings)].itertuples(index=False)
     ]
-    numeric = [pd.api.types.is_numeric_dtype(frame[name]) for name in headings]
+    numeric = [name in numbers or pd.api.types.is_numeric_dtype(frame[name]) for name in headings]
     least = [
         max(
             len(heading),

@@ -183,28 +183,28 @@ class CachedEncoder:
 
         Gives a function that encodes all of them in one batch when it is first called. From then
         on, until the block ends, `encode_queries` finds each of them at hand. An encoder that
-        names its `query_version` has them kept in the cache, for the next time.
+        names its `query_version` has them kept in the cache, for the next time. A block inside
+        another gives back what the outer one had at hand.
         """
+        before = self._at_hand
         made: list[Vectors] = []
 
         def vectors() -> Vectors:
             if not made:
                 made.append(self._questions(texts))
-                self._at_hand = dict(zip(texts, made[0], strict=True))
+                self._at_hand = self._at_hand | dict(zip(texts, made[0], strict=True))
             return made[0]
 
         try:
             yield vectors
         finally:
-            self._at_hand = {}
+            self._at_hand = before
 
     def _questions(self, texts: Sequence[str]) -> Vectors:
         version = getattr(self._encoder, "query_version", "")
         keys = [bytes.fromhex(digest(text)) for text in texts]
         text_of = dict(zip(keys, texts, strict=True))
-        known = (
-            self._cache.get(version, list(text_of), dimension=self.dimension) if version else {}
-        )
+        known = self._cache.get(version, list(text_of), dimension=self.dimension) if version else {}
         missing = [key for key in text_of if key not in known]
         if missing:
             fresh = self._encoder.encode_queries([text_of[key] for key in missing])

@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from whymiss.config import EmbeddingConfig
+from whymiss.embedding.batches import TOKENS_PER_BATCH, batches_by_length
 from whymiss.embedding.models import ModelFiles, locate_model, stay_offline
+from whymiss.embedding.token_vectors import last_hidden_states, read_in_windows, why_not_a_mean
 from whymiss.embedding.tokenizer import HuggingFaceTokenizer
 from whymiss.errors import ModelError
+from whymiss.protocols import TokenVectors
 
 if TYPE_CHECKING:
-    from whymiss.protocols import Vectors
+    from numpy.typing import NDArray
 
-_TOKENS_PER_BATCH = 2048
-"""Padded tokens encoded at once: on a CPU more falls out of its caches and runs slower."""
+    from whymiss.protocols import Vectors
 
 
 class SentenceTransformersEncoder:
@@ -39,6 +41,7 @@ class SentenceTransformersEncoder:
         self._max_tokens = min(config.max_tokens or own_limit, own_limit)
         self._tokenizer = HuggingFaceTokenizer(self._files.folder)
         self._model: Any = None
+        self._no_token_vectors_because: str | None = None
         self._lock = threading.Lock()
 
     @property
@@ -49,6 +52,16 @@ class SentenceTransformersEncoder:
             document_prefix=self._config.document_prefix,
             max_tokens=self._max_tokens,
         )
+
+    @property
+    def query_version(self) -> str:
+        """The same for a query's vector."""
+        version = self._files.version(
+            precision="float32",
+            document_prefix=self._config.query_prefix,
+            max_tokens=self._max_tokens,
+        )
+        return f"query {version}"
 
     @property
     def max_tokens(self) -> int:
@@ -76,6 +89,35 @@ class SentenceTransformersEncoder:
         """Unit vectors of queries, float32, shape (len(texts), dimension)."""
         return self._encode([self._config.query_prefix + text for text in texts], None)
 
+    @property
+    def no_token_vectors_because(self) -> str:
+        """Why token vectors of this model do not make up its sentence vectors; empty when they do.
+
+        Loads the model.
+        """
+        model = self._loaded()
+        with self._lock:
+            if self._no_token_vectors_because is None:
+                self._no_token_vectors_because = why_not_a_mean(model)
+            return self._no_token_vectors_because
+
+    def document_tokens(
+        self, texts: Sequence[str], *, progress: Callable[[int], None] | None = None
+    ) -> list[TokenVectors]:
+        """Contextual vectors of every token of every text, beyond `max_tokens` too.
+
+        `progress` is called with the number of tokens finished since its last call.
+
+        Raises
+        ------
+        ModelError : the model does not pool by the mean (see `no_token_vectors_because`).
+        """
+        return self._tokens(texts, self._config.document_prefix, progress)
+
+    def query_tokens(self, texts: Sequence[str]) -> list[TokenVectors]:
+        """Contextual vectors of the tokens of queries, those of the query prefix left out."""
+        return self._tokens(texts, self._config.query_prefix, None)
+
     def warm_up(self) -> None:
         """Load the weights and run once, so that the first question is not slow."""
         self.encode_queries(["warm up"])
@@ -83,7 +125,7 @@ class SentenceTransformersEncoder:
     def _encode(self, texts: list[str], progress: Callable[[int], None] | None) -> Vectors:
         model = self._loaded()
         vectors = np.empty((len(texts), self.dimension), dtype=np.float32)
-        for batch in batches_by_length(self._lengths(texts), _TOKENS_PER_BATCH):
+        for batch in batches_by_length(self._lengths(texts), TOKENS_PER_BATCH):
             # One batch at a time: torch modules are not safe to run from two threads at once.
             with self._lock:
                 vectors[batch] = model.encode(
@@ -102,6 +144,41 @@ class SentenceTransformersEncoder:
                 "found again. Check the model and its precision."
             )
         return vectors
+
+    def _tokens(
+        self, texts: Sequence[str], prefix: str, progress: Callable[[int], None] | None
+    ) -> list[TokenVectors]:
+        if self.no_token_vectors_because:
+            raise ModelError(
+                f"token vectors of {self.model_version} are of no use: "
+                f"{self.no_token_vectors_because}. Use exact embedding, or a mean-pooling model."
+            )
+        model = self._loaded()
+        before, after = self._tokenizer.special_ids()
+        before = np.concatenate([before, self._tokenizer.pieces([prefix])[0].ids])
+        size = self._max_tokens - len(before) - len(after)
+        if size < 1:
+            raise ModelError(
+                f"the prefix {prefix!r} leaves no room for text in the {self._max_tokens} tokens "
+                f"of {self.model_version}. Shorten it or raise embedding.max_tokens."
+            )
+        pieces = self._tokenizer.pieces(texts)
+
+        def read(rows: Sequence[NDArray[np.int64]]) -> list[NDArray[np.float32]]:
+            with self._lock:
+                return last_hidden_states(model, rows, before=before, after=after)
+
+        vectors = read_in_windows(
+            [piece.ids for piece in pieces],
+            read,
+            size=size,
+            dimension=self.dimension,
+            progress=progress,
+        )
+        return [
+            TokenVectors(vectors=found, offsets=piece.offsets)
+            for found, piece in zip(vectors, pieces, strict=True)
+        ]
 
     def _lengths(self, texts: list[str]) -> list[int]:
         special = self._tokenizer.n_special
@@ -135,27 +212,6 @@ class SentenceTransformersEncoder:
             ) from error
         model.max_seq_length = self._max_tokens
         return model
-
-
-def batches_by_length(lengths: Sequence[int], tokens_per_batch: int) -> Iterator[list[int]]:
-    """Group texts of like length, longest first, so that padding wastes little.
-
-    A batch padded to its longest text holds at most `tokens_per_batch` tokens, or one text.
-
-    >>> list(batches_by_length([5, 100, 4, 90], 200))
-    [[1, 3], [0, 2]]
-    """
-    batch: list[int] = []
-    longest = 0
-    for i in sorted(range(len(lengths)), key=lambda i: (-lengths[i], i)):
-        if batch and (len(batch) + 1) * longest > tokens_per_batch:
-            yield batch
-            batch = []
-        if not batch:
-            longest = max(lengths[i], 1)
-        batch.append(i)
-    if batch:
-        yield batch
 
 
 def yield_idle_cores() -> None:

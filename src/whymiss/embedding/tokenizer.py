@@ -52,10 +52,15 @@ class HuggingFaceTokenizer:
             raise ModelError(f"tokenizer.json in {folder} cannot be read: {error}") from error
         self._tokenizer.no_truncation()
         self._tokenizer.no_padding()
-        # No token of such a tokenizer reaches over white space.
-        self._lines_add_up = type(self._tokenizer.pre_tokenizer).__name__ == "BertPreTokenizer"
+        splitter = type(self._tokenizer.pre_tokenizer).__name__
+        self._lines_add_up = splitter == "BertPreTokenizer"
         self._known: dict[str, int] = {}
         self._n_special: int = self._tokenizer.num_special_tokens_to_add(is_pair=False)
+
+    @property
+    def lines_add_up(self) -> bool:
+        """Whether a text has as many tokens as its lines: no token reaches over white space."""
+        return self._lines_add_up
 
     @property
     def n_special(self) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from whymiss.errors import LabelError
+from whymiss.evaluation.comparing import compare_runs
 from whymiss.evaluation.formats import read_questions, write_questions
 from whymiss.evaluation.judgement import Judgement
 from whymiss.evaluation.judging import Retrieved, delivered, judge, judge_documents
@@ -37,6 +38,7 @@ __all__ = [
     "Retrieved",
     "Summary",
     "Sweep",
+    "compare_runs",
     "default_measures",
     "delivered",
     "evaluate",

@@ -17,19 +17,37 @@ _Places = tuple[tuple[int, Retrieved], ...]
 class JudgedQuestion:
     """A question whose judgements are kept.
 
-    Only hits from the documents that hold the evidence can change a judgement: what differs in
-    other hits alone is judged once.
+    Only hits from labelled documents (`doc_ids`) can change a judgement: what differs in other
+    hits alone is judged once.
+
+    Parameters
+    ----------
+    theta : share of a required span that counts as found; see `judging.judge`.
+
+    Examples
+    --------
+    >>> from whymiss.records import Query
+    >>> query = Query(query_id="q1", text="Refund?")
+    >>> judged = JudgedQuestion(Question(query=query, documents=["faq"]))
+    >>> judged.holds([("faq", 0, 9)]), judged.holds([("other", 0, 9)])
+    (True, False)
+    >>> one, other = ([("faq", 0, 9), (doc_id, 0, 9)] for doc_id in ("a", "b"))
+    >>> judged.spans(one) is judged.spans(other)
+    True
     """
 
     def __init__(self, question: Question, theta: float | None = None) -> None:
         self.question = question
         self.theta = theta
-        self._documents = frozenset(question.document_grades())
+        # Spans may lie in documents that the labels of documents do not name.
+        self.doc_ids = frozenset(question.documents) | frozenset(
+            span.doc_id for spans in question.evidence for span in spans
+        )
         self._holds = holds_evidence(question, theta)
         self._spans: dict[tuple[int, _Places], Judgement] = {}
         self._by_document: dict[tuple[int, tuple[tuple[int, str], ...]], Judgement] = {}
         self._held: dict[frozenset[Retrieved], bool] = {}
-        self._scores: dict[Hashable, Score] = {}
+        self._scores: dict[Hashable, tuple[Score, Judgement, Judgement]] = {}
 
     @property
     def judgeable(self) -> bool:
@@ -46,7 +64,7 @@ class JudgedQuestion:
     def documents(self, doc_ids: Iterable[str]) -> Judgement:
         """As `judging.judge_documents`."""
         ranked = list(dict.fromkeys(doc_ids))
-        key = len(ranked), tuple((i, d) for i, d in enumerate(ranked) if d in self._documents)
+        key = len(ranked), tuple((i, d) for i, d in enumerate(ranked) if d in self.doc_ids)
         if key not in self._by_document:
             self._by_document[key] = judge_documents(ranked, self.question)
         return self._by_document[key]
@@ -62,7 +80,6 @@ class JudgedQuestion:
         """As `measure.score`; one that equal judgements or passages decide is computed once."""
         key: Hashable
         if measure.reads == "judgements":
-            # Judgements made here live as long as this does, so that no id comes twice.
             key = measure.name, id(outcome.spans), id(outcome.documents)
         elif measure.reads == "passages" and outcome.context is not None:
             passages = outcome.context.passages
@@ -70,14 +87,15 @@ class JudgedQuestion:
         else:
             return measure.score(outcome)
         if key not in self._scores:
-            self._scores[key] = measure.score(outcome)
-        return self._scores[key]
+            # The judgements are kept with the score, so that no id comes twice.
+            self._scores[key] = measure.score(outcome), outcome.spans, outcome.documents
+        return self._scores[key][0]
 
     def _apart(self, spans: Iterable[Retrieved]) -> frozenset[Retrieved]:
         """The spans that matter, in whatever order."""
-        wanted = self._documents
+        wanted = self.doc_ids
         return frozenset(span for span in spans if span[0] in wanted)
 
     def _places(self, spans: Sequence[Retrieved]) -> _Places:
-        wanted = self._documents
+        wanted = self.doc_ids
         return tuple((i, span) for i, span in enumerate(spans) if span[0] in wanted)

@@ -25,6 +25,17 @@ class EvaluationLog:
     Raises
     ------
     StoreError : the file cannot be opened, read or written.
+
+    Examples
+    --------
+    >>> from tempfile import mkdtemp
+    >>> log = EvaluationLog(Path(mkdtemp()) / "evaluations.sqlite")
+    >>> log.add("run", {"q1": {"n_hits": 5}})
+    >>> log.rows("run"), log.rows("another")
+    ({'q1': {'n_hits': 5}}, {})
+    >>> log.forget("run")
+    >>> log.rows("run")
+    {}
     """
 
     def __init__(self, path: Path) -> None:
@@ -48,7 +59,7 @@ class EvaluationLog:
             found = self._db.execute(
                 "SELECT question, row FROM rows WHERE run = ?", [run]
             ).fetchall()
-        return {question: json.loads(row) for question, row in found}
+            return {question: json.loads(row) for question, row in found}
 
     def add(self, run: str, rows: Mapping[str, Row]) -> None:
         """Keep finished rows, in one commit."""
@@ -67,7 +78,7 @@ class EvaluationLog:
             found = self._db.execute(
                 "SELECT body FROM finished WHERE trial = ?", [trial]
             ).fetchone()
-        return json.loads(found[0]) if found else None
+            return json.loads(found[0]) if found else None
 
     def finish(self, trial: str, body: Row) -> None:
         """Keep a finished trial."""
@@ -85,8 +96,8 @@ class EvaluationLog:
     def _told(self) -> Iterator[None]:
         try:
             yield
-        except sqlite3.Error as error:
+        except (sqlite3.Error, json.JSONDecodeError) as error:
             raise StoreError(
-                f"the evaluation log {self._path} cannot be used: {error}. It holds only rows "
-                "that can be computed again: if it is damaged, delete it."
+                f"the evaluation log {self._path} cannot be used: {error}. It holds only what can "
+                "be computed again: if it is damaged, delete it (with its -wal and -shm files)."
             ) from error

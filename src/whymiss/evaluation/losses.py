@@ -17,7 +17,8 @@ Holds = Callable[[Spans], bool]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HandedOn:
-    """What the stages of one request handed on, as spans.
+    """What the stages of one request handed on, as spans: of a chunk what is read of it, which is
+    its parent where it has one.
 
     indexed, visible : all chunks of the index, and those that the asker may see and the filter
         lets through, of the documents that hold the evidence.
@@ -64,9 +65,27 @@ def losing_stage(holds: Holds, handed_on: HandedOn) -> str:
     """The earliest stage after which the evidence was gone, and never came back; "" if none.
 
     A stage loses what it was given and does not hand on whole. The branches are parallel: a miss
-    in one alone is no loss, a miss in all is told as "dense, bm25". Fusion loses what a branch
-    had among its first k, reranking what stood among the first k before it or lies beyond its
-    depth; what was never among the first k is lost by selecting them.
+    in one alone is no loss, a miss in all is told as "dense, bm25".
+
+    Fusion and reranking hand on every candidate and lose by order alone. The stage behind looks at
+    the first k only, a reranker at its depth. Fusion loses what a branch had so far in front and
+    fusion has not; reranking what stood among the first k before it, or lies beyond its depth.
+    What is among the first k and is not chosen (for variety), or never was among them, is lost by
+    selecting.
+
+    One branch found the evidence at rank 1, fusion puts it at rank 3, and 2 are selected:
+
+    >>> gold, other, third = ("faq", 0, 9), ("a", 0, 9), ("b", 0, 9)
+    >>> losing_stage(
+    ...     lambda spans: gold in spans,
+    ...     HandedOn(
+    ...         indexed=[gold], visible=[gold],
+    ...         branches={"dense": [gold, other], "bm25": [other, third]},
+    ...         fused=[other, third, gold], reranked=None, depth=50,
+    ...         selected=[other, third], packed=None,
+    ...     ),
+    ... )
+    'fuse'
     """
     last = handed_on.selected if handed_on.packed is None else handed_on.packed
     if holds(last):
@@ -87,11 +106,13 @@ def _lost_in_order(holds: Holds, handed_on: HandedOn) -> str:
     k = len(handed_on.selected)
     single = next(iter(handed_on.branches.values()))
     merged = single if handed_on.fused is None else handed_on.fused
-    read = k if handed_on.reranked is None else handed_on.depth
+    ordered = merged if handed_on.reranked is None else handed_on.reranked
+    if holds(ordered[:k]):
+        return "select"
+    # A reranker that reads fewer than k leaves the others of the first k where they are.
+    read = k if handed_on.reranked is None else max(k, handed_on.depth)
     if not holds(merged[:read]):
         if any(holds(spans[:read]) for spans in handed_on.branches.values()):
             return "fuse"
         return "select" if handed_on.reranked is None else "rerank"
-    if handed_on.reranked is not None and holds(merged[:k]):
-        return "rerank"
-    return "select"
+    return "rerank" if holds(merged[:k]) else "select"

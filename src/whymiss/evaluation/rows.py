@@ -1,26 +1,34 @@
-"""What an evaluation keeps of each question: one row of plain values, ready for JSON."""
+"""What an evaluation keeps of each question: one row of plain values, and tables of them."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Final
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
+import pandas as pd
 
 from whymiss.batch import Batch
 from whymiss.candidates import Candidates
 from whymiss.evaluation.judged import JudgedQuestion
 from whymiss.evaluation.judging import Retrieved
+from whymiss.evaluation.labels import Question
 from whymiss.evaluation.log import Row
 from whymiss.evaluation.losses import NOT_LOST, HandedOn, losing_stage
 from whymiss.evaluation.measures import Measure, Outcome
+from whymiss.evaluation.run import QUESTION_COLUMNS, UNDEFINED, typed_table
 from whymiss.pipeline import Pipeline
-from whymiss.records import Answer
+from whymiss.records import Answer, Chunk
+from whymiss.stages import STAGES
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from whymiss.retrieval import SearchSpace
     from whymiss.text import Interval
+
+    Rows = NDArray[np.int64]
 
 _BRANCHES: Final = ("dense", "bm25")
 
@@ -35,7 +43,16 @@ def rows_of(
 ) -> list[Row]:
     """Run the batch's questions through a pipeline and judge what comes out.
 
-    `alone` has the seconds by stage of questions that were timed one by one, by query_id.
+    Parameters
+    ----------
+    questions : those of the batch, in its order.
+    alone : seconds by stage of questions that were timed one by one, by query_id.
+
+    Returns
+    -------
+    list
+        One row per question, in the same order, ready for JSON: an undefined score is None and
+        has its reason under "undefined". "seconds" is the question's share of the batch.
     """
     config, reranker = pipeline.config, pipeline.reranker
     stages = batch.rankings(config, reranker)
@@ -75,7 +92,10 @@ def _lost_at(
     *,
     depth: int,
 ) -> str | None:
-    """The stage that lost the evidence, "" if none did, None where nothing can be judged."""
+    """The stage that lost the evidence, "" if none did, None where nothing can be judged.
+
+    An answer that abstains although the evidence was there has lost it too.
+    """
     if not judged.judgeable:
         return None
     packed = _packed(outcome)
@@ -83,17 +103,19 @@ def _lost_at(
         abstained = outcome.answer is not None and outcome.answer.abstained
         return "answer" if abstained else NOT_LOST
     indexed = _rows_of_evidence(batch.space, judged)
-    visible = indexed.where(batch.space.visible(judged.question.query)[indexed.rows])
+    visible = indexed[batch.space.visible(judged.question.query)[indexed]]
+    passages = _passages(batch.space)
+    read = {stage: [passages[r] for r in found.rows.tolist()] for stage, found in stages.items()}
     return losing_stage(
         judged.holds,
         HandedOn(
-            indexed=batch.spans(indexed),
-            visible=batch.spans(visible),
-            branches={stage: batch.spans(stages[stage]) for stage in _BRANCHES if stage in stages},
-            fused=batch.spans(stages["fuse"]) if "fuse" in stages else None,
-            reranked=batch.spans(stages["rerank"]) if "rerank" in stages else None,
+            indexed=[passages[row] for row in indexed.tolist()],
+            visible=[passages[row] for row in visible.tolist()],
+            branches={stage: read[stage] for stage in _BRANCHES if stage in read},
+            fused=read.get("fuse"),
+            reranked=read.get("rerank"),
             depth=depth,
-            selected=outcome.retrieved,
+            selected=read["select"],
             packed=packed,
         ),
     )
@@ -105,16 +127,30 @@ def _packed(outcome: Outcome) -> list[Retrieved] | None:
     return [(p.doc_id, p.start, p.end) for p in outcome.context.passages]
 
 
-def _rows_of_evidence(space: SearchSpace, judged: JudgedQuestion) -> Candidates:
+def _passages(space: SearchSpace) -> Sequence[Retrieved]:
+    """What is read of each row's chunk."""
+    stale = space.stale_documents()
+    return space.derived(
+        "passages",
+        lambda: [_passage(chunk, chunk.doc_id in stale) for chunk in space.snapshot.chunks],
+    )
+
+
+def _passage(chunk: Chunk, stale: bool) -> Retrieved:
+    # As `context.reading.readings_of`: where the document has changed, no parent is read.
+    if not stale and chunk.parent_start <= chunk.start and chunk.end <= chunk.parent_end:
+        return chunk.doc_id, chunk.parent_start, chunk.parent_end
+    return chunk.doc_id, chunk.start, chunk.end
+
+
+def _rows_of_evidence(space: SearchSpace, judged: JudgedQuestion) -> Rows:
     """All rows of the documents that hold the evidence."""
-    wanted = judged.question.document_grades()
     by_document = space.derived("rows by document", lambda: _rows_by_document(space))
-    rows = np.concatenate([np.empty(0, np.int64), *(by_document[d] for d in wanted
-                           if d in by_document)])  # fmt: skip
-    return Candidates(rows, np.zeros(len(rows)))
+    found = [by_document[doc_id] for doc_id in judged.doc_ids if doc_id in by_document]
+    return np.concatenate([np.empty(0, np.int64), *found])
 
 
-def _rows_by_document(space: SearchSpace) -> dict[str, np.ndarray]:
+def _rows_by_document(space: SearchSpace) -> dict[str, Rows]:
     numbers = space.snapshot.doc_numbers
     # Rows are sorted by document.
     borders = np.searchsorted(numbers, np.arange(len(space.snapshot.doc_ids) + 1))
@@ -161,3 +197,46 @@ def _row(
 
 def _number(value: float) -> float | None:
     return None if math.isnan(value) else value
+
+
+def tables_of(pairs: Sequence[tuple[Question, Row]], measures: Sequence[str]) -> dict[str, Any]:
+    """What a run says of its questions: its table, its undefined scores and its seconds.
+
+    Keys are the fields of `EvaluationRun`.
+    """
+    rows = [row for _, row in pairs]
+    return {
+        "table": _table(pairs, measures),
+        "undefined": pd.DataFrame(
+            [(q.query_id, name, why) for q, row in pairs for name, why in row["undefined"].items()],
+            columns=list(UNDEFINED),
+        ),
+        "seconds": _total(row["seconds"] for row in rows),
+    }
+
+
+def _total(seconds: Iterable[Mapping[str, float]]) -> dict[str, float]:
+    spent: dict[str, float] = {}
+    for row in seconds:
+        for stage, value in row.items():
+            spent[stage] = spent.get(stage, 0.0) + value
+    return {stage: spent[stage] for stage in STAGES if stage in spent}
+
+
+def _table(pairs: Sequence[tuple[Question, Row]], measures: Sequence[str]) -> pd.DataFrame:
+    lines: list[dict[str, Any]] = []
+    for question, row in pairs:
+        query = question.query
+        lines.append(
+            {
+                "query_id": query.query_id,
+                "text": query.text,
+                "split": question.split,
+                "tags": query.tags,
+                "principals": query.principals,
+                "answerable": not question.unanswerable,
+                **{name: row[name] for name in QUESTION_COLUMNS if name in row},
+                **row["scores"],
+            }
+        )
+    return typed_table(lines, measures)

@@ -34,11 +34,11 @@ SLICED_BY: Final = ("tags", "split", "lost_at")
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class EvaluationRun:
-    """A question set through one configuration.
+    """A question set through one configuration: what `Workbench.evaluate` gives.
 
     table : one row per question: `QUESTION_COLUMNS`, then one column per measure, NaN where it is
-        undefined. `lost_at` names the stage that lost the evidence, "" where it was delivered, NA
-        where nothing can be judged.
+        undefined. `lost_at` names the stage that lost the evidence ("answer" where it was
+        delivered and the generator abstained), "" where none did, NA where nothing can be judged.
     undefined : every score that does not exist, with its reason.
     problems : labels that do not fit their document. Their questions are not in the table.
     seconds : wall time of each stage for all questions together; no latency of single ones.
@@ -65,18 +65,17 @@ class EvaluationRun:
         """One row per measure: its mean with an interval over the questions that define it.
 
         `n_empty` of the `n` questions retrieved nothing; they count. A measure of latency is the
-        percentile of its name, without an interval.
+        percentile of its name, without an interval. `note` says why there is no interval, and
+        where a cutoff asks for more than the configuration hands on.
         """
-        rows = [
-            {**_aggregate(parse_measure(name), self.table, self.confidence), "measure": name}
-            for name in self.measures
-        ]
+        rows = [self._aggregate(name, self.table) for name in self.measures]
         return pd.DataFrame(rows, columns=list(SUMMARY))
 
     def slices(self, by: str = "tags") -> pd.DataFrame:
         """The same for the questions of each tag, split or losing stage, sorted by name.
 
         A question with several tags stands in several slices; one without any is told as "(none)".
+        By losing stage there are "(not lost)" and "(not judged)" too.
 
         Raises
         ------
@@ -86,14 +85,13 @@ class EvaluationRun:
             raise ConfigError(f"slices are by {', '.join(SLICED_BY)}; got {by!r}.")
         members: dict[str, list[int]] = {}
         for row, value in enumerate(self.table[by]):
-            for name in _names(value):
+            for name in _lost(value) if by == "lost_at" else _names(value):
                 members.setdefault(name, []).append(row)
         rows = [
-            {"slice": name, **_aggregate(parse_measure(m), self.table.iloc[some], self.confidence),
-             "measure": m}
+            {"slice": name, **self._aggregate(measure, self.table.iloc[some])}
             for name, some in sorted(members.items())
-            for m in self.measures
-        ]  # fmt: skip
+            for measure in self.measures
+        ]
         return pd.DataFrame(rows, columns=list(SLICES))
 
     @cached_property
@@ -140,7 +138,25 @@ class EvaluationRun:
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:
-        return self.summary.round(4).to_html(index=False, na_rep="")
+        return as_html(self.summary, index=False)
+
+    def _aggregate(self, name: str, table: pd.DataFrame) -> dict[str, Any]:
+        measure = parse_measure(name)
+        interval = interval_of(measure, table[name].tolist(), self.confidence)
+        notes = (interval.undefined_because, _beyond(name, self.config.retrieval.k))
+        return {
+            "measure": name,
+            "unit": measure.unit,
+            "value": interval.estimate,
+            "low": interval.low,
+            "high": interval.high,
+            "confidence": self.confidence,
+            "method": interval.method,
+            "n": interval.n,
+            "n_empty": int((table["n_hits"][table[name].notna()] == 0).sum()),
+            "n_undefined": interval.n_undefined,
+            "note": "; ".join(note for note in notes if note),
+        }
 
 
 def typed_table(lines: Iterable[Mapping[str, Any]], measures: Sequence[str]) -> pd.DataFrame:
@@ -163,6 +179,7 @@ def interval_of(measure: Measure, values: Sequence[float], confidence: float) ->
     if measure.percentile is None:
         return mean_interval(values, confidence=confidence)
     known = [value for value in values if not math.isnan(value)]
+    reason = "a percentile is given as it was measured" if known else "nothing was timed"
     return Interval(
         estimate=percentile_of(known, measure.percentile, None).value,
         low=math.nan,
@@ -171,31 +188,29 @@ def interval_of(measure: Measure, values: Sequence[float], confidence: float) ->
         method=f"percentile {measure.percentile}",
         n=len(known),
         n_undefined=len(values) - len(known),
-        undefined_because="a percentile is given as it was measured",
+        undefined_because=reason,
     )
 
 
-def _aggregate(measure: Measure, table: pd.DataFrame, confidence: float) -> dict[str, Any]:
-    interval = interval_of(measure, table[measure.name].tolist(), confidence)
-    known = table[measure.name].notna()
-    return {
-        "unit": measure.unit,
-        "value": interval.estimate,
-        "low": interval.low,
-        "high": interval.high,
-        "confidence": confidence,
-        "method": interval.method,
-        "n": interval.n,
-        "n_empty": int((table["n_hits"][known] == 0).sum()),
-        "n_undefined": interval.n_undefined,
-        "note": interval.undefined_because,
-    }
+def as_html(frame: pd.DataFrame, *, index: bool = True) -> str:
+    """A frame as a notebook shows it: numbers rounded, texts whole and escaped."""
+    with pd.option_context("display.max_colwidth", None):
+        return frame.round(4).to_html(index=index, na_rep="")
+
+
+def _beyond(measure: str, k: int) -> str:
+    """What is to be said of a cutoff behind the last hit that there can be."""
+    cutoff = measure.partition("@")[2]
+    return f"the configuration hands on only {k}" if cutoff and int(cutoff) > k else ""
 
 
 def _names(value: Any) -> tuple[str, ...]:
-    if isinstance(value, tuple):
-        return value or ("(none)",)
-    return (str(value),) if isinstance(value, str) and value else ("(none)",)
+    names = dict.fromkeys(value if isinstance(value, tuple) else (value,))
+    return tuple(str(name) for name in names if name) or ("(none)",)
+
+
+def _lost(value: Any) -> tuple[str, ...]:
+    return ("(not judged)",) if value is pd.NA else (value or "(not lost)",)
 
 
 def _stage_order(name: str) -> tuple[int, str]:

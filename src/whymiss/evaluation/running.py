@@ -2,29 +2,26 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import partial
-from typing import TYPE_CHECKING, Any, Final
-
-import pandas as pd
+from typing import TYPE_CHECKING, Final
 
 from whymiss.batch import Batch
 from whymiss.embedding import CachedEncoder
 from whymiss.errors import ConfigError, InvalidRecordError
-from whymiss.evaluation.formats.jsonl import question_entry
 from whymiss.evaluation.judged import JudgedQuestion
+from whymiss.evaluation.judging import check_theta
+from whymiss.evaluation.keys import question_key, run_key
 from whymiss.evaluation.labels import Question
 from whymiss.evaluation.log import EvaluationLog, Row
 from whymiss.evaluation.measures import Measure, parse_measure
 from whymiss.evaluation.pinning import LabelProblem, pin
-from whymiss.evaluation.rows import rows_of
-from whymiss.evaluation.run import QUESTION_COLUMNS, UNDEFINED, EvaluationRun, typed_table
+from whymiss.evaluation.rows import rows_of, tables_of
+from whymiss.evaluation.run import EvaluationRun
 from whymiss.pipeline import Pipeline
-from whymiss.records import canonical_json, digest
-from whymiss.stages import STAGES
 
 if TYPE_CHECKING:
     from whymiss.protocols import Encoder, Vectors
@@ -40,23 +37,21 @@ ANSWER_MEASURES: Final = (
     "abstention", "wrong_abstention",
 )  # fmt: skip
 
-_ROWS: Final = 1
-"""Version of the rows in the log: another one, and earlier rows are not taken for these."""
-
 _BLOCK: Final = 256
 _SLOW_BLOCK: Final = 16
 """Questions between two commits; few where a model reads or writes for each of them."""
-
-NO_MATTER: Final = (
-    "trace.keep", "trace.raw_text", "embedding.device", "embedding.allow_download",
-)  # fmt: skip
-"""Knobs that change no row."""
 
 Progress = Callable[[str, int, int], None]
 
 
 def default_measures(questions: Sequence[Question], *, answers: bool) -> tuple[str, ...]:
-    """Measures of spans where any question has some, else of documents; of answers on request."""
+    """Measures of spans where any question has some, else of documents; of answers on request.
+
+    >>> from whymiss.records import Query
+    >>> query = Query(query_id="q1", text="Refund?")
+    >>> default_measures([Question(query=query, documents=["faq"])], answers=False)[:2]
+    ('doc_recall@5', 'doc_success@5')
+    """
     spans = any(question.evidence for question in questions)
     return (*(SPAN_MEASURES if spans else DOCUMENT_MEASURES), *(ANSWER_MEASURES if answers else ()))
 
@@ -80,7 +75,8 @@ def evaluate(
 
     Parameters
     ----------
-    pipelines : by name; all over the same search space. A pipeline with a generator answers.
+    pipelines : by name; all over the same search space and with the same encoder of queries. A
+        pipeline with a generator answers.
     questions : labelled; quotes are located in the documents and spans checked against them. A
         question one of whose labels does not fit is not asked, but listed in `problems`.
     measures : names for `parse_measure`; by default those of `default_measures`. A measure of
@@ -95,14 +91,33 @@ def evaluate(
     ------
     ConfigError : no pipeline, pipelines over different spaces, or an unknown measure.
     InvalidRecordError : no question, or two with one id.
+
+    Examples
+    --------
+    `Workbench.evaluate` makes the pipeline and calls this.
+
+    >>> from tempfile import mkdtemp
+    >>> import whymiss
+    >>> from whymiss.evaluation import EvidenceSpan
+    >>> from whymiss.testing import HashingEncoder
+    >>> wb = whymiss.open(mkdtemp(), encoder=HashingEncoder())
+    >>> text = "Refunds take ten days."
+    >>> _ = wb.ingest([whymiss.Document(doc_id="faq", text=text, allowed=["*"])])
+    >>> question = Question(
+    ...     query=whymiss.Query(query_id="q1", text="How long do refunds take?"),
+    ...     evidence=[[EvidenceSpan(doc_id="faq", quote="ten days")]],
+    ... )
+    >>> run = evaluate({"main": wb.pipeline(answer=False)}, [question])["main"]
+    >>> run.table[["query_id", "recall@5", "lost_at"]].values.tolist()
+    [['q1', 1.0, '']]
     """
-    spaces = {id(pipeline.space): pipeline.space for pipeline in pipelines.values()}
-    if len(spaces) != 1:
-        raise ConfigError(f"evaluate needs pipelines over one space; got {len(spaces)} spaces.")
-    asked, problems = _pinned(questions, next(iter(pipelines.values())))
+    _check_alike(pipelines)
+    check_questions(questions)
+    check_theta(theta)
     answers = any(pipeline.generator is not None for pipeline in pipelines.values())
-    names = tuple(measures) if measures else default_measures(asked, answers=answers)
+    names = tuple(measures) if measures else default_measures(questions, answers=answers)
     parsed = tuple(parse_measure(name) for name in dict.fromkeys(names))
+    asked, problems = _pinned(questions, next(iter(pipelines.values())))
     jobs = [
         _Job.of(name, pipeline, parsed, theta, log, resume) for name, pipeline in pipelines.items()
     ]
@@ -120,14 +135,36 @@ def evaluate(
     return runs
 
 
+def check_questions(questions: Sequence[Question]) -> None:
+    """Refuse questions that no table of them can tell apart.
+
+    Raises
+    ------
+    InvalidRecordError : there is none, or an id stands twice.
+    """
+    times = Counter(question.query_id for question in questions)
+    twice = next((query_id for query_id, n in times.items() if n > 1), None)
+    if not times or twice is not None:
+        what = "none" if twice is None else f"{twice!r} twice"
+        raise InvalidRecordError(f"evaluate needs questions, each id once; got {what}.")
+
+
+def _check_alike(pipelines: Mapping[str, Pipeline]) -> None:
+    spaces = {id(pipeline.space) for pipeline in pipelines.values()}
+    if len(spaces) != 1:
+        raise ConfigError(f"evaluate needs pipelines over one space; got {len(spaces)} spaces.")
+    encoders = {(p.encoder.model_version, p.config.embedding.query_prefix) for p in
+                pipelines.values()}  # fmt: skip
+    if len(encoders) != 1:
+        raise ConfigError(
+            f"evaluate needs pipelines that encode queries alike; got {len(encoders)} encoders or "
+            "query prefixes. Evaluate them one after the other."
+        )
+
+
 def _pinned(
     questions: Sequence[Question], pipeline: Pipeline
 ) -> tuple[list[Question], tuple[LabelProblem, ...]]:
-    ids = [question.query_id for question in questions]
-    if not ids or len(set(ids)) < len(ids):
-        twice = next((i for i in ids if ids.count(i) > 1), None)
-        what = "none" if twice is None else f"{twice!r} twice"
-        raise InvalidRecordError(f"evaluate needs questions, each id once; got {what}.")
     wanted = sorted(
         {span.doc_id for q in questions for spans in q.evidence for span in spans}
         | {doc_id for q in questions for doc_id in q.documents}
@@ -156,31 +193,11 @@ class _Job:
         log: EvaluationLog | None,
         resume: bool,
     ) -> _Job:
-        key = _run_key(pipeline, measures, theta)
+        key = run_key(pipeline, [measure.name for measure in measures], theta)
         if log is not None and not resume:
             log.forget(key)
         rows = log.rows(key) if log is not None else {}
         return cls(name=name, pipeline=pipeline, key=key, rows=rows, reused=frozenset(rows))
-
-
-def _run_key(pipeline: Pipeline, measures: Sequence[Measure], theta: float | None) -> str:
-    space = pipeline.space
-    knobs = {k: v for k, v in pipeline.config.flat().items() if not k.startswith(NO_MATTER)}
-    models = [
-        pipeline.encoder.model_version,
-        pipeline.reranker.model_version if pipeline.reranker else None,
-        pipeline.generator.name if pipeline.generator else None,
-    ]
-    decides = [
-        _ROWS, knobs, models, space.snapshot.stamp, space.catalogue.version,
-        [measure.name for measure in measures], theta,
-    ]  # fmt: skip
-    return digest(canonical_json(decides))
-
-
-def question_key(question: Question) -> str:
-    """Names a question with its labels."""
-    return digest(canonical_json(question_entry(question)))
 
 
 def _run(
@@ -191,36 +208,46 @@ def _run(
     log: EvaluationLog | None,
     progress: Progress | None,
 ) -> None:
-    todo = [key for key in questions if any(key not in job.rows for job in jobs)]
     total = len(questions) * len(jobs)
-    done = total - sum(key not in job.rows for key in todo for job in jobs)
-    size = _SLOW_BLOCK if any(_slow(job.pipeline) for job in jobs) else _BLOCK
-    first = jobs[0].pipeline
-    asked = [questions[key] for key in todo]
-    alone = {job.name: _alone(job.pipeline, asked, measures) for job in jobs}
-    with _vectors_at_hand(first.encoder, [q.query.text for q in asked]) as vectors:
-        for start in range(0, len(todo), size):
-            part = slice(start, start + size)
+    done = sum(key in job.rows for key in questions for job in jobs)
+    for todo, keys in _blocks(jobs, questions):
+        asked = [questions[key] for key in keys]
+        # Before the vectors are at hand: to encode a question is a part of its latency.
+        alone = {job.name: _alone(job.pipeline, asked, measures) for job in todo}
+        first = todo[0].pipeline
+        with _vectors_at_hand(first.encoder, [q.query.text for q in asked]) as vectors:
             batch = Batch(
-                [question.query for question in asked[part]],
+                [question.query for question in asked],
                 space=first.space,
                 encoder=first.encoder,
-                vectors=partial(_part, vectors, part),
+                vectors=vectors,
                 read_documents=first.read_documents,
             )
-            judged = [JudgedQuestion(question, theta) for question in asked[part]]
-            for job in jobs:
-                missing = [key for key in todo[part] if key not in job.rows]
-                if not missing:
-                    continue
+            judged = [JudgedQuestion(question, theta) for question in asked]
+            for job in todo:
                 fresh = rows_of(batch, job.pipeline, judged, measures, alone=alone[job.name])
-                rows = dict(zip(todo[part], fresh, strict=True))
+                rows = dict(zip(keys, fresh, strict=True))
                 if log is not None:
                     log.add(job.key, rows)
                 job.rows.update(rows)
-                done += len(missing)
+                done += len(rows)
                 if progress is not None:
                     progress("evaluate", done, total)
+
+
+def _blocks(
+    jobs: Sequence[_Job], questions: Iterable[str]
+) -> Iterator[tuple[list[_Job], list[str]]]:
+    """Questions that the same jobs have still to answer, some at a time, with those jobs."""
+    size = _SLOW_BLOCK if any(_slow(job.pipeline) for job in jobs) else _BLOCK
+    waiting: dict[tuple[int, ...], list[str]] = {}
+    for key in questions:
+        missing = tuple(n for n, job in enumerate(jobs) if key not in job.rows)
+        waiting.setdefault(missing, []).append(key)
+    waiting.pop((), None)
+    for missing, keys in waiting.items():
+        for start in range(0, len(keys), size):
+            yield [jobs[n] for n in missing], keys[start : start + size]
 
 
 def _alone(
@@ -229,11 +256,9 @@ def _alone(
     """Seconds by stage of each question asked alone; only where a latency is measured."""
     if not any(measure.unit == "ms" for measure in measures):
         return {}
+    # What is made once for an index is no latency of the question that happens to be first.
+    pipeline.retrieve(questions[0].query)
     return {question.query_id: pipeline.run(question.query).seconds for question in questions}
-
-
-def _part(vectors: Callable[[], Vectors], part: slice) -> Vectors:
-    return vectors()[part]
 
 
 def _slow(pipeline: Pipeline) -> bool:
@@ -280,45 +305,5 @@ def _finished(
         problems=problems,
         n_reused=sum(key in job.reused for key in questions),
         confidence=confidence,
-        **_tables(pairs, [measure.name for measure in measures]),
+        **tables_of(pairs, [measure.name for measure in measures]),
     )
-
-
-def _tables(pairs: Sequence[tuple[Question, Row]], measures: Sequence[str]) -> dict[str, Any]:
-    """What a run says of its questions: its table, its undefined scores and its seconds."""
-    rows = [row for _, row in pairs]
-    return {
-        "table": _table(pairs, measures),
-        "undefined": pd.DataFrame(
-            [(q.query_id, name, why) for q, row in pairs for name, why in row["undefined"].items()],
-            columns=list(UNDEFINED),
-        ),
-        "seconds": _total(row["seconds"] for row in rows),
-    }
-
-
-def _total(seconds: Iterable[Mapping[str, float]]) -> dict[str, float]:
-    spent: dict[str, float] = {}
-    for row in seconds:
-        for stage, value in row.items():
-            spent[stage] = spent.get(stage, 0.0) + value
-    return {stage: spent[stage] for stage in STAGES if stage in spent}
-
-
-def _table(pairs: Sequence[tuple[Question, Row]], measures: Sequence[str]) -> pd.DataFrame:
-    lines: list[dict[str, Any]] = []
-    for question, row in pairs:
-        query = question.query
-        lines.append(
-            {
-                "query_id": query.query_id,
-                "text": query.text,
-                "split": question.split,
-                "tags": query.tags,
-                "principals": query.principals,
-                "answerable": not question.unanswerable,
-                **{name: row[name] for name in QUESTION_COLUMNS if name in row},
-                **row["scores"],
-            }
-        )
-    return typed_table(lines, measures)

@@ -11,11 +11,14 @@ import pandas as pd
 
 from whymiss.config import PipelineConfig
 from whymiss.errors import InvalidRecordError, WhymissError
+from whymiss.evaluation.measures import parse_measure
 from whymiss.evaluation.pinning import LabelProblem
-from whymiss.evaluation.run import EvaluationRun, typed_table
+from whymiss.evaluation.run import UNDEFINED, EvaluationRun, typed_table
 from whymiss.frames import records
 
-_FORMAT: Final = "whymiss run 1"
+RUN_FORMAT: Final = "whymiss run 1"
+"""Named in every saved run; what has another name is not read."""
+
 _PLAIN: Final = (
     "name", "fingerprint", "index_name", "index_version", "model_version", "created", "n_reused",
     "confidence",
@@ -23,9 +26,12 @@ _PLAIN: Final = (
 
 
 def run_to_dict(run: EvaluationRun) -> dict[str, Any]:
-    """A run as plain values for JSON; an undefined score is None."""
+    """A run as plain values for JSON; an undefined score is None.
+
+    Nothing is lost: `run_from_dict` gives an equal run.
+    """
     return {
-        "format": _FORMAT,
+        "format": RUN_FORMAT,
         **{name: getattr(run, name) for name in _PLAIN},
         "config": dataclasses.asdict(run.config),
         "measures": list(run.measures),
@@ -42,9 +48,7 @@ def _rows(table: pd.DataFrame) -> list[dict[str, Any]]:
         [None if value is pd.NA or value != value else value for value in table[name].tolist()]
         for name in table.columns
     ]
-    return [
-        dict(zip(table.columns, values, strict=True)) for values in zip(*columns, strict=True)
-    ]
+    return [dict(zip(table.columns, values, strict=True)) for values in zip(*columns, strict=True)]
 
 
 def run_from_dict(body: dict[str, Any]) -> EvaluationRun:
@@ -54,21 +58,22 @@ def run_from_dict(body: dict[str, Any]) -> EvaluationRun:
     ------
     InvalidRecordError : it is none.
     """
-    if not isinstance(body, dict) or body.get("format") != _FORMAT:
-        raise InvalidRecordError(f"not a saved evaluation run ({_FORMAT!r}).")
+    if not isinstance(body, dict) or body.get("format") != RUN_FORMAT:
+        raise InvalidRecordError(f"not a saved evaluation run ({RUN_FORMAT!r}).")
     try:
         changes = {
             f"{group}.{knob}": value
             for group, knobs in body["config"].items()
             for knob, value in knobs.items()
         }
-        measures = tuple(body["measures"])
+        measures = tuple(parse_measure(name).name for name in body["measures"])
+        undefined = [tuple(row[name] for name in UNDEFINED) for row in body["undefined"]]
         return EvaluationRun(
             **{name: body[name] for name in _PLAIN},
             config=PipelineConfig().replace(changes),
             measures=measures,
             table=typed_table(body["questions"], measures),
-            undefined=pd.DataFrame(body["undefined"], columns=["query_id", "measure", "reason"]),
+            undefined=pd.DataFrame(undefined, columns=list(UNDEFINED)),
             problems=tuple(LabelProblem(**problem) for problem in body["problems"]),
             seconds=body["seconds"],
         )
@@ -85,7 +90,7 @@ def write_run(path: Path | str, run: EvaluationRun) -> None:
     """
     derived = {"summary": records(run.summary), "failures": records(run.failures)}
     try:
-        text = json.dumps({**derived, **run_to_dict(run)}, indent=1)
+        text = json.dumps({**derived, **run_to_dict(run)}, indent=1, allow_nan=False)
         Path(path).write_text(text + "\n", encoding="utf-8")
     except OSError as error:
         raise InvalidRecordError(f"the run cannot be written to {path}: {error}") from error
@@ -100,5 +105,5 @@ def read_run(path: Path | str) -> EvaluationRun:
     """
     try:
         return run_from_dict(json.loads(Path(path).read_bytes()))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise InvalidRecordError(f"{path} cannot be read as an evaluation run: {error}") from error

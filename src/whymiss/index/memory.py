@@ -32,6 +32,31 @@ def index_in_memory(
     Vectors come from the cache and go there, so that trying the same chunks again embeds nothing.
     There is no table: approximate search is not possible. `manifest.created` is made from the
     chunks, so that equal indexes have equal stamps.
+
+    Parameters
+    ----------
+    catalogue : the documents; their texts are read from the store.
+    progress : called with (what, documents done, documents in all).
+
+    Raises
+    ------
+    ChunkingError : the chunker does not fit a document.
+    ModelError : the encoder gives vectors that cannot be compared.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from tempfile import mkdtemp
+    >>> from whymiss.chunking import make_chunker
+    >>> from whymiss.embedding import CachedEncoder, VectorCache
+    >>> from whymiss.index import read_catalogue
+    >>> from whymiss.testing import HashingEncoder
+    >>> store = Store(mkdtemp())
+    >>> config = PipelineConfig()
+    >>> encoder = CachedEncoder(HashingEncoder(), VectorCache(Path(mkdtemp()) / "vectors.sqlite"))
+    >>> chunker = make_chunker(config.chunking, encoder.tokenizer, encoder=encoder)
+    >>> len(index_in_memory(store, config, read_catalogue(store), chunker=chunker, encoder=encoder))
+    0
     """
     doc_ids = sorted(catalogue.states)
     chunks: list[Chunk] = []
@@ -47,7 +72,11 @@ def index_in_memory(
         range(len(chunks)), key=lambda i: (chunks[i].doc_id, chunks[i].start, chunks[i].chunk_id)
     )
     manifest = manifest_for(config, encoder)
-    content = digest(manifest.model_version, *(chunks[i].chunk_id for i in order))
+    # Parents are no part of a chunk's id: a custom chunker may change them alone.
+    content = digest(
+        manifest.model_version,
+        *(f"{c.chunk_id} {c.parent_start} {c.parent_end}" for c in (chunks[i] for i in order)),
+    )
     return Snapshot(
         name=config.index.name,
         version=0,

@@ -1,0 +1,217 @@
+"""Late interaction: every word of the question looks for its best match in the passage.
+
+Khattab and Zaharia (2020), "ColBERT: Efficient and Effective Passage Search via Contextualized
+Late Interaction over BERT", SIGIR, arXiv:2004.12832; here with the token vectors of the encoder
+that is already there, so that no other weights are needed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from whymiss.protocols import TokenOffsets, TokenVectors
+from whymiss.records import Chunk, Query
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from whymiss.embedding import TokenStore
+    from whymiss.protocols import TokenEncoder
+
+_NOTHING: Final = -1.0
+"""Similarity to a passage without tokens: the lowest there is."""
+
+TokensOf = Callable[[Sequence[Chunk]], Sequence[TokenVectors]]
+"""Gives the token vectors of chunks, with character offsets in their documents."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenMatch:
+    """One token of the question and the token of the passage that it matches best.
+
+    `query_start` and `query_end` are characters of the question, `start` and `end` of the document.
+    `similarity` is their cosine, `contribution` what it adds to the score. A passage without tokens
+    has an empty range and similarity -1.
+    """
+
+    token: str
+    query_start: int
+    query_end: int
+    start: int
+    end: int
+    similarity: float
+    contribution: float
+
+
+class LateInteractionReranker:
+    """MaxSim: the mean, over the question's tokens, of the best cosine with a passage token.
+
+    The score lies in -1..1. Every token counts alike, special tokens do not count; prefixes of
+    chunks are not read. A question without tokens scores 0 everywhere.
+
+    Parameters
+    ----------
+    encoder : gives the question's token vectors.
+    tokens_of : gives the chunks' token vectors, of the same encoder: `stored_tokens` (milliseconds)
+        or `encoded_tokens` (runs the model on every chunk).
+
+    Examples
+    --------
+    >>> from whymiss.testing import HashingEncoder
+    >>> encoder = HashingEncoder()
+    >>> chunk = Chunk(chunk_id="c", doc_id="faq", start=9, end=31, text="Refunds take ten days.",
+    ...               n_tokens=7, parent_start=9, parent_end=31)
+    >>> reranker = LateInteractionReranker(encoder, encoded_tokens(encoder))
+    >>> query = Query(query_id="q", text="refunds when")
+    >>> [round(score, 1) for score in reranker.scores(query, [chunk])]
+    [0.5]
+    >>> best = reranker.parts(query, chunk)[0]
+    >>> best.token, (best.start, best.end), round(best.contribution, 1)
+    ('refunds', (9, 16), 0.5)
+    """
+
+    def __init__(self, encoder: TokenEncoder, tokens_of: TokensOf) -> None:
+        self._encoder = encoder
+        self._tokens_of = tokens_of
+
+    @property
+    def model_version(self) -> str:
+        """The encoder's version, marked as late interaction."""
+        return f"maxsim:{self._encoder.model_version}"
+
+    def scores(self, query: Query, chunks: Sequence[Chunk]) -> list[float]:
+        """One score per chunk, -1 to 1, higher is better."""
+        asked = self._encoder.query_tokens([query.text])[0]
+        if not chunks or not len(asked):
+            return [0.0] * len(chunks)
+        best = max_similarities(asked.vectors, [t.vectors for t in self._tokens_of(chunks)])
+        return [float(score) for score in best.mean(axis=0)]
+
+    def parts(self, query: Query, chunk: Chunk) -> tuple[TokenMatch, ...]:
+        """What each token of the question adds to the chunk's score; they sum to it."""
+        asked = self._encoder.query_tokens([query.text])[0]
+        found = self._tokens_of([chunk])[0]
+        cosines = similarities(asked.vectors, found.vectors)
+        return tuple(
+            _match(query.text, asked.offsets, number, found.offsets, row, chunk.start)
+            for number, row in enumerate(cosines)
+        )
+
+
+def stored_tokens(store: TokenStore, hash_of: Callable[[str], str]) -> TokensOf:
+    """Chunks' tokens from a token store: those that share a character with the chunk.
+
+    Parameters
+    ----------
+    hash_of : content hash of a document (by doc_id) as it was when the chunks were cut from it. A
+        newer hash would give the tokens of another text.
+
+    Raises
+    ------
+    StoreError : when called with a chunk whose document is not in the store.
+    """
+
+    def tokens_of(chunks: Sequence[Chunk]) -> list[TokenVectors]:
+        documents = {
+            doc_id: store.get(hash_of(doc_id))
+            for doc_id in dict.fromkeys(chunk.doc_id for chunk in chunks)
+        }
+        found = []
+        for chunk in chunks:
+            tokens = documents[chunk.doc_id]
+            first, behind = tokens.touching(np.array([chunk.start]), np.array([chunk.end]))
+            some = slice(int(first[0]), int(behind[0]))
+            found.append(
+                TokenVectors(
+                    vectors=tokens.vectors[some],
+                    offsets=TokenOffsets(
+                        tokens.starts[some].astype(np.int64), tokens.ends[some].astype(np.int64)
+                    ),
+                )
+            )
+        return found
+
+    return tokens_of
+
+
+def encoded_tokens(encoder: TokenEncoder) -> TokensOf:
+    """Chunks' tokens from the model itself, each chunk read by itself; nothing is kept."""
+
+    def tokens_of(chunks: Sequence[Chunk]) -> list[TokenVectors]:
+        found = encoder.document_tokens([chunk.text for chunk in chunks])
+        return [
+            TokenVectors(
+                vectors=tokens.vectors,
+                offsets=TokenOffsets(
+                    tokens.offsets.starts + chunk.start, tokens.offsets.ends + chunk.start
+                ),
+            )
+            for chunk, tokens in zip(chunks, found, strict=True)
+        ]
+
+    return tokens_of
+
+
+def max_similarities(
+    query: NDArray[np.float16], passages: Sequence[NDArray[np.float16]]
+) -> NDArray[np.float32]:
+    """For each query token (rows) the highest cosine in each passage (columns).
+
+    A passage without tokens has -1. Computed in float32.
+    """
+    lengths = np.array([len(passage) for passage in passages])
+    best = np.full((len(query), len(passages)), _NOTHING, dtype=np.float32)
+    full = np.flatnonzero(lengths)
+    if len(full):
+        cosines = similarities(query, np.concatenate([passages[i] for i in full.tolist()]))
+        starts = np.cumsum(lengths[full]) - lengths[full]
+        best[:, full] = np.maximum.reduceat(cosines, starts, axis=1)
+    return best
+
+
+def similarities(query: NDArray[np.float16], passage: NDArray[np.float16]) -> NDArray[np.float32]:
+    """Cosines of all query tokens (rows) with all passage tokens (columns), in float32.
+
+    A vector of length 0 has the cosine 0 with everything.
+    """
+    asked, found = query.astype(np.float32), passage.astype(np.float32)
+    asked /= _lengths(asked)[:, None]
+    # Dividing the few cosines, not the many vectors, saves a pass over all of them.
+    cosines: NDArray[np.float32] = asked @ found.T
+    cosines /= _lengths(found)
+    return np.clip(cosines, -1.0, 1.0, out=cosines)
+
+
+def _lengths(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+    lengths = np.sqrt(np.einsum("ij,ij->i", vectors, vectors))
+    return np.where(lengths > 0, lengths, np.float32(1.0))
+
+
+def _match(
+    text: str,
+    asked: TokenOffsets,
+    number: int,
+    found: TokenOffsets,
+    cosines: NDArray[np.float32],
+    chunk_start: int,
+) -> TokenMatch:
+    first, behind = int(asked.starts[number]), int(asked.ends[number])
+    start = end = chunk_start
+    similarity = _NOTHING
+    if len(found):
+        best = int(cosines.argmax())
+        start, end = int(found.starts[best]), int(found.ends[best])
+        similarity = float(cosines[best])
+    return TokenMatch(
+        token=text[first:behind],
+        query_start=first,
+        query_end=behind,
+        start=start,
+        end=end,
+        similarity=similarity,
+        contribution=similarity / len(asked),
+    )
