@@ -58,6 +58,8 @@ class Batch:
         self._read_documents = read_documents
         self._known: dict[Key, Any] = {}
         self._seconds: dict[Key, float] = {}
+        self._documents: dict[str, Document] = {}
+        self._asked_for: set[str] = set()
         self._packers: dict[ContextConfig, Packer] = {}
         self._packed: dict[Key, Context] = {}
         self._pair_scores: dict[tuple[str, int, int], float] = {}
@@ -214,11 +216,13 @@ class Batch:
 
     def _pack(self, selected: Sequence[Candidates], config: PipelineConfig) -> list[Context]:
         chosen = [self.chunks(candidates) for candidates in selected]
-        documents = self._read_documents(sorted({c.doc_id for some in chosen for c in some}))
+        wanted = {chunk.doc_id for chunks in chosen for chunk in chunks}
+        documents = self._documents_of(wanted)
         knobs = config.context
         packer = self._packers.setdefault(
             knobs, Packer(tokenizer=self._encoder.tokenizer, config=knobs)
         )
+        packer.look_at([chunk for chunks in chosen for chunk in chunks], documents=documents)
         contexts = []
         for chunks in chosen:
             # Configurations often select the same chunks, and questions too.
@@ -227,6 +231,12 @@ class Batch:
                 self._packed[key] = packer.pack(chunks, documents=documents)
             contexts.append(self._packed[key])
         return contexts
+
+    def _documents_of(self, doc_ids: set[str]) -> Mapping[str, Document]:
+        if missing := sorted(doc_ids - self._asked_for):
+            self._documents |= self._read_documents(missing)
+            self._asked_for |= doc_ids
+        return self._documents
 
 
 def _keys(config: PipelineConfig, reranker: Reranker | None) -> dict[str, Key]:

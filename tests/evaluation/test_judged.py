@@ -20,9 +20,8 @@ from whymiss.evaluation import (
     judge_documents,
     parse_measure,
 )
-from whymiss.evaluation import judged as module
 from whymiss.evaluation.judged import JudgedQuestion
-from whymiss.evaluation.judging import delivered
+from whymiss.evaluation.judging import SpanJudge, delivered
 from whymiss.records import Context, Passage, Query
 
 DOCUMENTS = "abcd"
@@ -94,6 +93,8 @@ def test_a_memory_changes_no_judgement_and_no_score(
         assert judged.documents(doc_ids) == judge_documents(doc_ids, question)
         if judged.judgeable and question.evidence:
             assert judged.holds(packed) == delivered(packed, question, theta=theta)
+        if judged.judgeable:
+            assert judged.holds(judged.telling(packed)) == judged.holds(packed)
         full = context(packed, n_tokens)
         remembered = outcome(judged, retrieved, full)
         anew = Outcome(question=question, retrieved=tuple(retrieved), context=full, theta=theta)
@@ -106,12 +107,13 @@ def test_a_memory_changes_no_judgement_and_no_score(
 
 def test_hits_that_cannot_matter_are_not_judged_again(monkeypatch: pytest.MonkeyPatch) -> None:
     calls: list[Any] = []
+    judge_spans = SpanJudge.judge
 
-    def counted(*arguments: Any, **named: Any) -> Judgement:
-        calls.append(arguments)
-        return judge(*arguments, **named)
+    def counted(self: SpanJudge, retrieved: Any) -> Judgement:
+        calls.append(retrieved)
+        return judge_spans(self, retrieved)
 
-    monkeypatch.setattr(module, "judge", counted)
+    monkeypatch.setattr(SpanJudge, "judge", counted)
     question = Question(query=Query(query_id="q", text="?"), evidence=((span("a", 0, 5),),))
     judged = JudgedQuestion(question)
     for other in ("b", "c", "d"):

@@ -82,7 +82,7 @@ def pack(
     return Packer(tokenizer=tokenizer, config=config).pack(chunks, documents=documents)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _Draft:
     """A passage before it has a number; its chunks stand best first, each with its rank."""
 
@@ -94,12 +94,13 @@ class _Draft:
         return self.ranked[0][0]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _State:
-    """What the chunks taken so far have led to."""
+    """What the chunks taken so far have led to; `size` is that of all drafts."""
 
     drafts: tuple[_Draft, ...] = ()
     dropped: tuple[tuple[str, DropReason], ...] = ()
+    size: int = 0
 
 
 class Packer:
@@ -112,12 +113,14 @@ class Packer:
 
     def __init__(self, *, tokenizer: Tokenizer, config: ContextConfig) -> None:
         self._tokenizer = tokenizer
-        self._lines_add_up = bool(getattr(tokenizer, "lines_add_up", False))
+        self._words_add_up = bool(getattr(tokenizer, "words_add_up", False))
         self._config = config
         self._readings: dict[str, tuple[Reading, ...]] = {}
         self._joined: dict[tuple[str, int, int, tuple[str, ...]], Reading] = {}
         self._repeat: dict[tuple[Reading, Reading], bool] = {}
         self._sizes: dict[tuple[Reading, int | str], int] = {}
+        self._bare_sizes: dict[Reading | int | str, int] = {}
+        self._passages: dict[tuple[Reading, int, tuple[str, ...]], Passage] = {}
         self._states: dict[tuple[str, ...], _State] = {}
 
     def pack(self, chunks: Sequence[Chunk], *, documents: Mapping[str, Document]) -> Context:
@@ -139,25 +142,42 @@ class Packer:
             state = self._states[key]
         return self._finished(state, ids)
 
+    def look_at(self, chunks: Sequence[Chunk], *, documents: Mapping[str, Document]) -> None:
+        """Learn of chunks that will be packed, all at once: that is quicker than one by one."""
+        new = [
+            reading
+            for chunk in {chunk.chunk_id: chunk for chunk in chunks}.values()
+            if chunk.chunk_id not in self._readings
+            for reading in self._readings_of(chunk, documents.get(chunk.doc_id))
+        ]
+        if self._words_add_up:
+            sizes = self._tokenizer.count([reading.unnumbered for reading in new])
+            self._bare_sizes.update(zip(new, sizes, strict=True))
+
+    def _readings_of(self, chunk: Chunk, document: Document | None) -> tuple[Reading, ...]:
+        if chunk.chunk_id not in self._readings:
+            self._readings[chunk.chunk_id] = readings_of(chunk, document)
+        return self._readings[chunk.chunk_id]
+
     def _admit(
         self, state: _State, chunk: Chunk, rank: int, document: Document | None, number: str
     ) -> _State:
         """Take the chunk in, or note why it stays out."""
         reason: DropReason = "over budget"
-        if chunk.chunk_id not in self._readings:
-            self._readings[chunk.chunk_id] = readings_of(chunk, document)
-        for reading in self._readings[chunk.chunk_id]:
+        for reading in self._readings_of(chunk, document):
             neighbours = [draft for draft in state.drafts if joins(reading, draft.reading)]
             if not neighbours and self._config.deduplicate and self._repeated(reading, state):
                 reason = "duplicate"
                 continue
             others = [draft for draft in state.drafts if draft not in neighbours]
-            new = _Draft(reading=reading, ranked=((rank, chunk),))
-            trial = (*others, self._joining([new, *neighbours]))
-            if sum(self._size(draft.reading, number) for draft in trial) <= self._budget:
-                return _State(drafts=trial, dropped=state.dropped)
+            new = self._joining([_Draft(reading=reading, ranked=((rank, chunk),)), *neighbours])
+            given_up = sum(self._size(draft.reading, number) for draft in neighbours)
+            size = state.size - given_up + self._size(new.reading, number)
+            if size <= self._budget:
+                return _State(drafts=(*others, new), dropped=state.dropped, size=size)
             reason = "over budget"
-        return _State(drafts=state.drafts, dropped=(*state.dropped, (chunk.chunk_id, reason)))
+        dropped = (*state.dropped, (chunk.chunk_id, reason))
+        return _State(drafts=state.drafts, dropped=dropped, size=state.size)
 
     @property
     def _budget(self) -> int:
@@ -187,10 +207,19 @@ class Packer:
 
     def _size(self, reading: Reading, number: int | str) -> int:
         """Tokens of the passage under a number, with what separates it from the next."""
+        if self._words_add_up:
+            return self._bare_size(reading) + self._bare_size(number)
         key = reading, number
         if key not in self._sizes:
             (self._sizes[key],) = self._tokenizer.count([reading.block(number) + _SEPARATOR])
         return self._sizes[key]
+
+    def _bare_size(self, part: Reading | int | str) -> int:
+        """Tokens of a passage without its number, or of a number in brackets."""
+        if part not in self._bare_sizes:
+            text = part.unnumbered if isinstance(part, Reading) else f"[{part}]"
+            (self._bare_sizes[part],) = self._tokenizer.count([text])
+        return self._bare_sizes[part]
 
     def _finished(self, state: _State, ids: tuple[str, ...]) -> Context:
         drafts, dropped = list(state.drafts), dict(state.dropped)
@@ -215,25 +244,30 @@ class Packer:
         if not drafts:
             return (), "", 0
         text = _SEPARATOR.join(draft.reading.block(n) for n, draft in enumerate(drafts, start=1))
-        if self._lines_add_up:
-            n_tokens = sum(self._size(draft.reading, n) for n, draft in enumerate(drafts, start=1))
+        passages = tuple(self._passage(draft, n) for n, draft in enumerate(drafts, start=1))
+        if self._words_add_up:
+            n_tokens = sum(passage.n_tokens for passage in passages)
         else:
             (n_tokens,) = self._tokenizer.count([text])
-        passages = tuple(
-            Passage(
-                number=number,
-                chunk_ids=tuple(chunk.chunk_id for _, chunk in draft.ranked),
-                doc_id=draft.reading.doc_id,
-                start=draft.reading.start,
-                end=draft.reading.end,
-                text=draft.reading.text,
-                title=draft.reading.title,
-                headings=draft.reading.headings,
-                n_tokens=self._size(draft.reading, number),
-            )
-            for number, draft in enumerate(drafts, start=1)
-        )
         return passages, text, n_tokens
+
+    def _passage(self, draft: _Draft, number: int) -> Passage:
+        reading = draft.reading
+        chunk_ids = tuple(chunk.chunk_id for _, chunk in draft.ranked)
+        key = reading, number, chunk_ids
+        if key not in self._passages:
+            self._passages[key] = Passage(
+                number=number,
+                chunk_ids=chunk_ids,
+                doc_id=reading.doc_id,
+                start=reading.start,
+                end=reading.end,
+                text=reading.text,
+                title=reading.title,
+                headings=reading.headings,
+                n_tokens=self._size(reading, number),
+            )
+        return self._passages[key]
 
 
 def _shared(paths: Sequence[tuple[str, ...]]) -> tuple[str, ...]:

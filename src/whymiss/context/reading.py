@@ -54,7 +54,12 @@ class Reading:
 
     def block(self, number: int | str) -> str:
         """The passage as the generator reads it, under a number."""
-        return f"[{number}] {self._header}\n{self._body}"
+        return f"[{number}] {self.unnumbered}"
+
+    @cached_property
+    def unnumbered(self) -> str:
+        """The passage without its number."""
+        return f"{self._header}\n{self._body}"
 
     @cached_property
     def _header(self) -> str:
@@ -74,18 +79,22 @@ class Reading:
     @cached_property
     def said(self) -> Counter[str]:
         """Its words, each as often as it stands there."""
-        return Counter(words(self.text))
+        return Counter(self._words)
 
     @cached_property
     def n_words(self) -> int:
         """How many words these are."""
-        return self.said.total()
+        return len(self._words)
 
     @cached_property
     def runs(self) -> frozenset[tuple[str, ...]]:
         """Its runs of words."""
-        said = words(self.text)
+        said = self._words
         return frozenset(zip(*(said[n:] for n in range(GRAM_WORDS)), strict=False))
+
+    @cached_property
+    def _words(self) -> list[str]:
+        return words(self.text)
 
 
 def readings_of(chunk: Chunk, document: Document | None) -> tuple[Reading, ...]:
@@ -143,6 +152,8 @@ def repeats(reading: Reading, earlier: Reading) -> bool:
     if reading.n_words < GRAM_WORDS:
         # Few words mean what their heading makes of them: only the same is a repeat.
         return reading.said == earlier.said and reading.headings == earlier.headings
+    if reading.n_words > earlier.n_words:
+        return False
     if not (reading.said.keys() <= earlier.said.keys() and reading.said <= earlier.said):
         return False
     return len(reading.runs & earlier.runs) >= CONTAINED * len(reading.runs)

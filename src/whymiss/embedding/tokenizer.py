@@ -53,14 +53,14 @@ class HuggingFaceTokenizer:
         self._tokenizer.no_truncation()
         self._tokenizer.no_padding()
         splitter = type(self._tokenizer.pre_tokenizer).__name__
-        self._lines_add_up = splitter == "BertPreTokenizer"
+        self._words_add_up = splitter == "BertPreTokenizer"
         self._known: dict[str, int] = {}
         self._n_special: int = self._tokenizer.num_special_tokens_to_add(is_pair=False)
 
     @property
-    def lines_add_up(self) -> bool:
-        """Whether a text has as many tokens as its lines: no token reaches over white space."""
-        return self._lines_add_up
+    def words_add_up(self) -> bool:
+        """Whether a text has as many tokens as its words together: none reaches over white space."""
+        return self._words_add_up
 
     @property
     def n_special(self) -> int:
@@ -89,7 +89,7 @@ class HuggingFaceTokenizer:
 
     def count(self, texts: Sequence[str]) -> list[int]:
         """Number of tokens of each text, without special tokens."""
-        if not self._lines_add_up:
+        if not self._words_add_up:
             return self._counted(texts)
         # Contexts and chunks show the same lines again and again; each is tokenised once.
         lines = [text.split("\n") for text in texts]

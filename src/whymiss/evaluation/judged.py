@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from typing import Any, TypeVar
 
 from whymiss.evaluation.judgement import Judgement
-from whymiss.evaluation.judging import Retrieved, judge, judge_documents
+from whymiss.evaluation.judging import Retrieved, SpanJudge, judge_documents
 from whymiss.evaluation.labels import Question
 from whymiss.evaluation.losses import holds_evidence
 from whymiss.evaluation.measures import Measure, Outcome
 from whymiss.records import Score
+from whymiss.text import Interval
+
+T = TypeVar("T")
 
 _Places = tuple[tuple[int, Retrieved], ...]
 
@@ -44,6 +48,8 @@ class JudgedQuestion:
             span.doc_id for spans in question.evidence for span in spans
         )
         self._holds = holds_evidence(question, theta)
+        self._judge = SpanJudge(question, theta=theta)
+        self._once: dict[Hashable, Any] = {}
         self._spans: dict[tuple[int, _Places], Judgement] = {}
         self._by_document: dict[tuple[int, tuple[tuple[int, str], ...]], Judgement] = {}
         self._held: dict[frozenset[Retrieved], bool] = {}
@@ -54,11 +60,36 @@ class JudgedQuestion:
         """Whether it can be told that evidence is there."""
         return self._holds is not None
 
+    def once(self, key: Hashable, compute: Callable[[], T]) -> T:
+        """What is the same for this question whatever retrieves for it; computed at first."""
+        if key not in self._once:
+            self._once[key] = compute()
+        found: T = self._once[key]
+        return found
+
+    def telling(self, spans: Iterable[Retrieved]) -> list[Retrieved]:
+        """Those that can hold evidence: they touch a labelled span, or lie in a labelled document.
+
+        Whether the question `holds` is told by them alone.
+        """
+        labels = [span for every in self.question.evidence for span in every]
+        if not labels:
+            return [span for span in spans if span[0] in self.doc_ids]
+        places: dict[str, list[Interval]] = {}
+        for label in labels:
+            if label.pinned:
+                places.setdefault(label.doc_id, []).append(label.interval)
+        return [
+            (doc_id, start, end)
+            for doc_id, start, end in spans
+            if any(start < last and first < end for first, last in places.get(doc_id, ()))
+        ]
+
     def spans(self, retrieved: Sequence[Retrieved]) -> Judgement:
         """As `judging.judge`."""
         key = len(retrieved), self._places(retrieved)
         if key not in self._spans:
-            self._spans[key] = judge(retrieved, self.question, theta=self.theta)
+            self._spans[key] = self._judge.judge(retrieved)
         return self._spans[key]
 
     def documents(self, doc_ids: Iterable[str]) -> Judgement:

@@ -37,7 +37,7 @@ class Alternative:
 
     def top(self, k: int | None) -> Alternative:
         """The same with only what the first k ranks bring; None is all of them."""
-        if k is None:
+        if k is None or not self.finds or self.finds[-1].rank <= k:
             return self
         kept = tuple(find for find in self.finds if find.rank <= k)
         return Alternative(required=self.required, finds=kept)
@@ -81,6 +81,11 @@ class Judgement:
     alternatives: tuple[Alternative, ...]
     undefined_because: str = ""
 
+    @property
+    def complete(self) -> bool:
+        """Whether enough is there of every required item of an alternative."""
+        return any(alternative.complete for alternative in self.alternatives)
+
     def best(self, k: int | None = None) -> Alternative:
         """The alternative that counts at a cutoff, as far as the first k ranks bring it.
 
@@ -95,7 +100,8 @@ class Judgement:
         check_cutoff(k)
         if not self.alternatives:
             raise InvalidRecordError(f"no alternative to choose: {self.undefined_because}.")
-        return min((alternative.top(k) for alternative in self.alternatives), key=_preference)
+        cut = [alternative.top(k) for alternative in self.alternatives]
+        return cut[0] if len(cut) == 1 else min(cut, key=_preference)
 
     def first_found(self, k: int | None = None) -> int | None:
         """First rank, at most k, that completes a required item of any alternative."""

@@ -14,7 +14,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
-from typing import Final
+from typing import Final, NamedTuple
 
 from whymiss.errors import ConfigError, InvalidRecordError
 from whymiss.evaluation.judgement import Alternative, Find, Judgement, Required
@@ -57,17 +57,26 @@ def judge(
     >>> [(find.rank, find.gained) for find in judged.best().finds], judged.first_found()
     ([(1, 6), (2, 4)], 2)
     """
-    check_theta(theta)
-    alternatives: tuple[Alternative, ...] = ()
-    reason = why_unjudged(question)
-    if not reason:
-        alternatives = tuple(_judge_spans(retrieved, spans, theta) for spans in question.evidence)
-    return Judgement(
-        unit="span",
-        n_retrieved=len(retrieved),
-        alternatives=alternatives,
-        undefined_because=reason,
-    )
+    return SpanJudge(question, theta=theta).judge(retrieved)
+
+
+class SpanJudge:
+    """Judges ranking after ranking for one question; what its labels ask for is found out once."""
+
+    def __init__(self, question: Question, *, theta: float | None = None) -> None:
+        check_theta(theta)
+        self._reason = why_unjudged(question)
+        labels = () if self._reason else question.evidence
+        self._wanted = tuple(_wanted(spans, theta) for spans in labels)
+
+    def judge(self, retrieved: Sequence[Retrieved]) -> Judgement:
+        """As `judge`."""
+        return Judgement(
+            unit="span",
+            n_retrieved=len(retrieved),
+            alternatives=tuple(_judge_spans(retrieved, wanted) for wanted in self._wanted),
+            undefined_because=self._reason,
+        )
 
 
 def judge_documents(doc_ids: Iterable[str], question: Question) -> Judgement:
@@ -128,7 +137,7 @@ def delivered(
         raise InvalidRecordError(
             f"Question {question.query_id!r} cannot be judged: {judgement.undefined_because}."
         )
-    return any(alternative.complete for alternative in judgement.alternatives)
+    return judgement.complete
 
 
 def why_unjudged(question: Question) -> str:
@@ -166,26 +175,35 @@ def check_theta(theta: float | None) -> None:
 # one of them adds to it, are then single operations, exact for any overlap.
 
 
-def _judge_spans(
-    retrieved: Sequence[Retrieved], spans: Sequence[EvidenceSpan], theta: float | None
-) -> Alternative:
-    missing = [_visible(span) for span in spans]
-    required = tuple(
-        _required(span, bits, theta) for span, bits in zip(spans, missing, strict=True)
-    )
+class _Wanted(NamedTuple):
+    """One alternative: its items, their characters as bits, and where they stand by document."""
+
+    required: tuple[Required, ...]
+    bits: tuple[int, ...]
+    places: dict[str, list[tuple[int, int, int]]]
+
+
+def _wanted(spans: Sequence[EvidenceSpan], theta: float | None) -> _Wanted:
+    bits = tuple(_visible(span) for span in spans)
+    required = tuple(_required(span, some, theta) for span, some in zip(spans, bits, strict=True))
     places: dict[str, list[tuple[int, int, int]]] = {}
     for item, span in enumerate(spans):
         places.setdefault(span.doc_id, []).append((item, *span.interval))
+    return _Wanted(required, bits, places)
+
+
+def _judge_spans(retrieved: Sequence[Retrieved], wanted: _Wanted) -> Alternative:
+    missing = list(wanted.bits)
     finds: list[Find] = []
     for rank, (doc_id, start, end) in enumerate(retrieved, start=1):
-        for item, first, last in places.get(doc_id, ()):
+        for item, first, last in wanted.places.get(doc_id, ()):
             low, high = max(start, first), min(end, last)
             if low < high:
                 gained = missing[item] & (((1 << (high - low)) - 1) << (low - first))
                 if gained:
                     missing[item] ^= gained
                     finds.append(Find(rank, item, gained.bit_count()))
-    return Alternative(required=required, finds=tuple(finds))
+    return Alternative(required=wanted.required, finds=tuple(finds))
 
 
 def _required(span: EvidenceSpan, bits: int, theta: float | None) -> Required:

@@ -58,20 +58,20 @@ def trial_key(
     config: PipelineConfig,
     version: str,
     measures: Sequence[str],
-    questions: Sequence[Question],
+    questions: Sequence[str],
     *,
     answers: bool,
 ) -> str:
     """Names all that decides a trial, known before its index is built; "" where it is not known.
 
-    `version` stands for documents, models and code, as `sweeping.Trial` has it. The name of the
-    index does not matter: a trial searches what an index of its knobs would hold.
+    `questions` are their keys. `version` stands for documents, models and code, as `sweeping.Trial`
+    has it. The name of the index does not matter: a trial searches what an index of its knobs
+    would hold.
     """
     if not version:
         return ""
     knobs = {knob: value for knob, value in _deciding(config).items() if knob != "index.name"}
-    asked = [question_key(question) for question in questions]
-    decides = [_ROWS, RUN_FORMAT, knobs, version, list(measures), answers, asked]
+    decides = [_ROWS, RUN_FORMAT, knobs, version, list(measures), answers, list(questions)]
     return digest(canonical_json(decides))
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from whymiss.evaluation.judging import Retrieved, delivered, judge_documents, why_unjudged
+from whymiss.evaluation.judging import Retrieved, SpanJudge, judge_documents, why_unjudged
 from whymiss.evaluation.labels import Question
 
 NOT_LOST: Final = ""
@@ -51,7 +51,8 @@ def holds_evidence(question: Question, theta: float | None = None) -> Holds | No
     (True, False)
     """
     if not why_unjudged(question):
-        return lambda spans: delivered(spans, question, theta=theta)
+        spans_of = SpanJudge(question, theta=theta)
+        return lambda spans: spans_of.judge(spans).complete
     if question.evidence or not question.relevant_documents():
         return None
 

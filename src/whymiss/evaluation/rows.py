@@ -15,7 +15,7 @@ from whymiss.evaluation.judged import JudgedQuestion
 from whymiss.evaluation.judging import Retrieved
 from whymiss.evaluation.labels import Question
 from whymiss.evaluation.log import Row
-from whymiss.evaluation.losses import NOT_LOST, HandedOn, losing_stage
+from whymiss.evaluation.losses import NOT_LOST, HandedOn, Spans, losing_stage
 from whymiss.evaluation.measures import Measure, Outcome
 from whymiss.evaluation.run import QUESTION_COLUMNS, UNDEFINED, typed_table
 from whymiss.pipeline import Pipeline
@@ -102,15 +102,14 @@ def _lost_at(
     if packed is not None and judged.holds(packed):
         abstained = outcome.answer is not None and outcome.answer.abstained
         return "answer" if abstained else NOT_LOST
-    indexed = _rows_of_evidence(batch.space, judged)
-    visible = indexed[batch.space.visible(judged.question.query)[indexed]]
+    indexed, visible = judged.once("there", lambda: _there(batch.space, judged))
     passages = _passages(batch.space)
     read = {stage: [passages[r] for r in found.rows.tolist()] for stage, found in stages.items()}
     return losing_stage(
         judged.holds,
         HandedOn(
-            indexed=[passages[row] for row in indexed.tolist()],
-            visible=[passages[row] for row in visible.tolist()],
+            indexed=indexed,
+            visible=visible,
             branches={stage: read[stage] for stage in _BRANCHES if stage in read},
             fused=read.get("fuse"),
             reranked=read.get("rerank"),
@@ -143,11 +142,17 @@ def _passage(chunk: Chunk, stale: bool) -> Retrieved:
     return chunk.doc_id, chunk.start, chunk.end
 
 
-def _rows_of_evidence(space: SearchSpace, judged: JudgedQuestion) -> Rows:
-    """All rows of the documents that hold the evidence."""
+def _there(space: SearchSpace, judged: JudgedQuestion) -> tuple[Spans, Spans]:
+    """What could hold the evidence: of the index, and of what the question may find."""
     by_document = space.derived("rows by document", lambda: _rows_by_document(space))
     found = [by_document[doc_id] for doc_id in judged.doc_ids if doc_id in by_document]
-    return np.concatenate([np.empty(0, np.int64), *found])
+    indexed = np.concatenate([np.empty(0, np.int64), *found])
+    visible = indexed[space.visible(judged.question.query)[indexed]]
+    passages = _passages(space)
+    there, seen = (
+        judged.telling(passages[row] for row in rows.tolist()) for rows in (indexed, visible)
+    )
+    return there, seen
 
 
 def _rows_by_document(space: SearchSpace) -> dict[str, Rows]:

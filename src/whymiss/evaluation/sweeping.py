@@ -15,7 +15,7 @@ import pandas as pd
 from whymiss.config import PipelineConfig
 from whymiss.errors import ConfigError
 from whymiss.evaluation.comparing import compare_runs
-from whymiss.evaluation.keys import trial_key
+from whymiss.evaluation.keys import question_key, trial_key
 from whymiss.evaluation.labels import Question
 from whymiss.evaluation.log import EvaluationLog
 from whymiss.evaluation.measures import parse_measure
@@ -173,8 +173,9 @@ def sweep(
     for measure in chosen:
         parse_measure(measure)
     trials = {name: trial(config) for name, config in configs.items()}
+    asked = [question_key(question) for question in questions]
     keys = {
-        name: trial_key(config, trials[name].version, chosen, questions, answers=answers)
+        name: trial_key(config, trials[name].version, chosen, asked, answers=answers)
         for name, config in configs.items()
     }
     runs = _kept(configs, keys, log) if resume else {}
