@@ -55,23 +55,27 @@ def test_counts_and_offsets_are_those_of_the_models_tokenizer(
 
 
 @given(
-    lines=st.lists(
-        st.one_of(st.text(max_size=12), st.sampled_from(["[SEP]", "\u0301x", "don't", "\r", " "])),
+    words=st.lists(
+        st.one_of(
+            st.text(max_size=12),
+            st.sampled_from(["[SEP]", "\u0301x", "don't", "\r", " ", "a\x1cb", "\u2028c", "\x0bd"]),
+        ),
         min_size=1,
         max_size=6,
-    )
+    ),
+    space=st.sampled_from([" ", "\n", "\t ", "\r\n", ""]),
 )
-def test_a_text_has_as_many_tokens_as_its_lines_together(
-    tokenizer: HuggingFaceTokenizer, lines: list[str]
+def test_a_text_has_as_many_tokens_as_its_words_together(
+    tokenizer: HuggingFaceTokenizer, words: list[str], space: str
 ) -> None:
-    text = "\n".join(lines)
+    text = space.join(words)
     assert tokenizer.count([text, text]) == [len(tokenizer.offsets([text])[0])] * 2
 
 
-def test_counts_stay_right_when_more_lines_come_than_are_remembered(
+def test_counts_stay_right_when_more_words_come_than_are_remembered(
     tokenizer: HuggingFaceTokenizer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("whymiss.embedding.tokenizer._LINES_KEPT", 3)
+    monkeypatch.setattr("whymiss.embedding.tokenizer._WORDS_KEPT", 3)
     texts = [f"line {i}\nand the same" for i in range(8)]
     assert [tokenizer.count([text])[0] for text in texts] == [5] * 8
     assert tokenizer.count(texts) == [5] * 8

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +16,9 @@ from whymiss.protocols import TokenOffsets
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-_LINES_KEPT: Final = 50_000
+_WORDS_KEPT: Final = 200_000
+_SPACE: Final = re.compile("[ \t\n\r]+")
+"""White space that certainly parts words; a tokenizer may know more, and drop the rest."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +62,7 @@ class HuggingFaceTokenizer:
 
     @property
     def words_add_up(self) -> bool:
-        """Whether a text has as many tokens as its words together: none reaches over white space."""
+        """Whether texts have as many tokens as their words: none reaches over white space."""
         return self._words_add_up
 
     @property
@@ -91,15 +94,17 @@ class HuggingFaceTokenizer:
         """Number of tokens of each text, without special tokens."""
         if not self._words_add_up:
             return self._counted(texts)
-        # Contexts and chunks show the same lines again and again; each is tokenised once.
-        lines = [text.split("\n") for text in texts]
-        wanted = {line for some in lines for line in some}
+        # The same words stand everywhere; each is tokenised once.
         known = self._known
-        missing = [line for line in wanted if line not in known]
-        if len(known) + len(missing) > _LINES_KEPT:
-            known = self._known = {line: known[line] for line in wanted if line in known}
-        known.update(zip(missing, self._counted(missing), strict=True))
-        return [sum(map(known.__getitem__, some)) for some in lines]
+        words = [_SPACE.split(text) for text in texts]
+        missing = {word for some in words for word in some if word not in known}
+        if len(known) + len(missing) > _WORDS_KEPT:
+            # Nothing of this call is given up: some of it would be looked up in vain.
+            wanted = {word for some in words for word in some}
+            known = self._known = {word: known[word] for word in wanted if word in known}
+        new = list(missing)
+        known.update(zip(new, self._counted(new), strict=True))
+        return [sum(map(known.__getitem__, some)) for some in words]
 
     def _counted(self, texts: Sequence[str]) -> list[int]:
         encodings = self._tokenizer.encode_batch_fast(list(texts), add_special_tokens=False)
