@@ -165,7 +165,12 @@ class Packer:
         """Take the chunk in, or note why it stays out."""
         reason: DropReason = "over budget"
         for reading in self._readings_of(chunk, document):
-            neighbours = [draft for draft in state.drafts if joins(reading, draft.reading)]
+            doc_id = reading.doc_id
+            neighbours = [
+                draft
+                for draft in state.drafts
+                if draft.reading.doc_id == doc_id and joins(reading, draft.reading)
+            ]
             if not neighbours and self._config.deduplicate and self._repeated(reading, state):
                 reason = "duplicate"
                 continue

@@ -17,7 +17,7 @@ from whymiss.evaluation.labels import Question
 from whymiss.evaluation.log import Row
 from whymiss.evaluation.losses import NOT_LOST, HandedOn, Spans, losing_stage
 from whymiss.evaluation.measures import Measure, Outcome
-from whymiss.evaluation.run import QUESTION_COLUMNS, UNDEFINED, typed_table
+from whymiss.evaluation.run import QUESTION_COLUMNS, typed_table, undefined_table
 from whymiss.pipeline import Pipeline
 from whymiss.records import Answer, Chunk
 from whymiss.stages import STAGES
@@ -212,9 +212,8 @@ def tables_of(pairs: Sequence[tuple[Question, Row]], measures: Sequence[str]) ->
     rows = [row for _, row in pairs]
     return {
         "table": _table(pairs, measures),
-        "undefined": pd.DataFrame(
-            [(q.query_id, name, why) for q, row in pairs for name, why in row["undefined"].items()],
-            columns=list(UNDEFINED),
+        "undefined": undefined_table(
+            (q.query_id, name, why) for q, row in pairs for name, why in row["undefined"].items()
         ),
         "seconds": _total(row["seconds"] for row in rows),
     }

@@ -174,6 +174,12 @@ def typed_table(lines: Iterable[Mapping[str, Any]], measures: Sequence[str]) -> 
     return pd.DataFrame(columns)
 
 
+def undefined_table(rows: Iterable[tuple[str, str, str]]) -> pd.DataFrame:
+    """Rows of (query_id, measure, reason) as a table."""
+    # Plain objects: a sweep reads many of these back, and Arrow's texts take their time.
+    return pd.DataFrame(list(rows), columns=list(UNDEFINED), dtype=object)
+
+
 def interval_of(measure: Measure, values: Sequence[float], confidence: float) -> Interval:
     """The aggregate of a measure's values; NaN among them is left out and counted."""
     if measure.percentile is None:

@@ -13,7 +13,7 @@ from whymiss.config import PipelineConfig
 from whymiss.errors import InvalidRecordError, WhymissError
 from whymiss.evaluation.measures import parse_measure
 from whymiss.evaluation.pinning import LabelProblem
-from whymiss.evaluation.run import UNDEFINED, EvaluationRun, typed_table
+from whymiss.evaluation.run import EvaluationRun, typed_table, undefined_table
 from whymiss.frames import records
 
 RUN_FORMAT: Final = "whymiss run 1"
@@ -36,7 +36,7 @@ def run_to_dict(run: EvaluationRun) -> dict[str, Any]:
         "config": dataclasses.asdict(run.config),
         "measures": list(run.measures),
         "problems": [dataclasses.asdict(problem) for problem in run.problems],
-        "undefined": records(run.undefined),
+        "undefined": _rows(run.undefined),
         "seconds": dict(run.seconds),
         "questions": _rows(run.table),
     }
@@ -67,13 +67,14 @@ def run_from_dict(body: dict[str, Any]) -> EvaluationRun:
             for knob, value in knobs.items()
         }
         measures = tuple(parse_measure(name).name for name in body["measures"])
-        undefined = [tuple(row[name] for name in UNDEFINED) for row in body["undefined"]]
         return EvaluationRun(
             **{name: body[name] for name in _PLAIN},
             config=PipelineConfig().replace(changes),
             measures=measures,
             table=typed_table(body["questions"], measures),
-            undefined=pd.DataFrame(undefined, columns=list(UNDEFINED)),
+            undefined=undefined_table(
+                (row["query_id"], row["measure"], row["reason"]) for row in body["undefined"]
+            ),
             problems=tuple(LabelProblem(**problem) for problem in body["problems"]),
             seconds=body["seconds"],
         )
