@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -52,6 +53,7 @@ knobs = st.fixed_dictionaries(
         "retrieval.min_score": st.sampled_from([-1.0, 0.2]),
         "context.token_budget": st.sampled_from([5, 60, 1500]),
         "rerank.depth": st.integers(1, 6),
+        "rerank.blend": st.sampled_from(["replace", "rrf", "weighted"]),
     }
 )
 
@@ -144,8 +146,8 @@ def test_configurations_that_differ_behind_a_stage_share_it(
         assert other["bm25"] is first["bm25"]
     assert batch.rankings(base.replace({"retrieval.k": 2}))["fuse"] is first["fuse"]
     assert batch.rankings(base.replace({"retrieval.bm25_b": 0.1}))["bm25"] is not first["bm25"]
-    weighted = batch.rankings(base.replace({"retrieval.fusion": "weighted"}))
-    assert weighted["fuse"] is not first["fuse"]
+    by_rank = batch.rankings(base.replace({"retrieval.fusion": "rrf"}))
+    assert by_rank["fuse"] is not first["fuse"]
 
 
 def test_no_pair_is_reranked_twice(pipeline_of: Callable[..., Pipeline]) -> None:
@@ -155,6 +157,18 @@ def test_no_pair_is_reranked_twice(pipeline_of: Callable[..., Pipeline]) -> None
     for weight in (0.1, 0.5, 0.9):
         batch.rankings(pipeline.config.replace({"retrieval.dense_weight": weight}), reranker)
     assert reranker.n_pairs == len(ASKED) * len(CORPUS)
+
+
+def test_another_blend_is_another_order(pipeline_of: Callable[..., Pipeline]) -> None:
+    reranker = ByLength()
+    pipeline = pipeline_of(CORPUS, reranker=reranker)
+    batch = batch_of(pipeline, ASKED)
+    for blend in ("replace", "rrf", "weighted"):
+        config = pipeline.config.replace({"rerank.blend": blend})
+        scores = [c.scores.tolist() for c in batch.rankings(config, reranker)["rerank"]]
+        alone = [replace(pipeline, config=config).retrieve(query)[-2] for query in ASKED]
+        assert scores == [[hit.score for hit in ranking.hits] for ranking in alone]
+    assert reranker.n_pairs == 4 * len(ASKED) * len(CORPUS)
 
 
 def test_an_answer_is_written_once_however_often_it_is_asked_for(

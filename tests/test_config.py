@@ -47,6 +47,7 @@ OUT_OF_RANGE: dict[str, list[Any]] = {
     "chunking.breakpoint_percentile": [-0.1, 100.1],
     "embedding.model": [""],
     "embedding.max_tokens": [-1],
+    "embedding.precision": ["", "float16", "int8"],
     "index.name": ["", ".", "..", "a/b", "a b", "é", "a\n", "-", "a" * 101, "../a"],
     "index.nprobes": [-1],
     "index.refine_factor": [-1],
@@ -162,7 +163,7 @@ def test_knobs_change_by_path_or_by_keyword_and_diff_names_them() -> None:
 def test_the_default_configuration_keeps_its_fingerprint() -> None:
     # Stored traces name configurations by it. A new knob or default changes it on purpose: then
     # write the new value here and say so in the change log.
-    assert PipelineConfig().fingerprint() == "c8855ea75b6c"
+    assert PipelineConfig().fingerprint() == "8096cc9bf7ec"
 
 
 def test_the_fingerprint_follows_every_single_knob() -> None:
@@ -192,6 +193,7 @@ def test_only_knobs_that_act_at_query_time_are_left_out_of_an_index() -> None:
         "chunking.strategy", "chunking.size", "chunking.overlap", "chunking.parent_size",
         "chunking.heading_prefix", "chunking.oversize", "chunking.breakpoint_percentile",
         "embedding.model", "embedding.document_prefix", "embedding.max_tokens",
+        "embedding.precision", "embedding.late_chunking",
     }  # fmt: skip
 
 
@@ -206,6 +208,7 @@ changes = st.fixed_dictionaries(
         "embedding.model": words,
         "embedding.query_prefix": st.text(st.characters(exclude_categories=["Cs"])),
         "embedding.document_prefix": st.text(st.characters(exclude_categories=["Cs"])),
+        "embedding.precision": st.sampled_from(["float32", "bfloat16"]),
         "index.name": st.from_regex(r"[a-z][A-Za-z0-9._-]{0,30}", fullmatch=True),
         "retrieval.mode": st.sampled_from(["dense", "bm25", "hybrid"]),
         "retrieval.k": st.integers(1, 50),

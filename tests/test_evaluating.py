@@ -107,7 +107,7 @@ def test_a_run_says_what_it_measured_and_on_what(wb: Workbench) -> None:
     assert run.index_version == f"{space.catalogue.version}.{space.snapshot.version}"
     assert run.model_version == "hashing-64"
     assert run.n_questions == 6
-    assert set(run.seconds) == {"embed", "dense", "bm25", "fuse", "select", "pack"}
+    assert set(run.seconds) == {"embed", "dense", "bm25", "fuse", "rerank", "select", "pack"}
     assert wb.evaluate(QUESTIONS, name="mine").name == "mine"
     # Hidden from one who goes by no name.
     assert run.failures[["stage", "query_ids"]].values.tolist() == [["filter", ("refund",)]]

@@ -55,7 +55,7 @@ def extractive() -> Any:
         ({}, None, ["dense", "bm25", "fuse", "select"]),
         ({}, Backwards(), ["dense", "bm25", "fuse", "rerank", "select"]),
         ({"retrieval.mode": "bm25"}, Backwards(), ["bm25", "rerank", "select"]),
-        ({"retrieval.fusion": "weighted"}, None, ["dense", "bm25", "fuse", "select"]),
+        ({"retrieval.fusion": "rrf"}, None, ["dense", "bm25", "fuse", "select"]),
     ],
 )
 def test_the_stages_that_run_are_those_configured_in_their_one_order(
@@ -72,7 +72,8 @@ def test_the_stages_that_run_are_those_configured_in_their_one_order(
 def test_k_chunks_go_on_and_each_comes_from_the_stage_before(
     pipeline_of: Callable[..., Pipeline],
 ) -> None:
-    rankings = pipeline_of(CORPUS, {"retrieval.k": 2}, reranker=Backwards()).retrieve(QUERY)
+    knobs = {"retrieval.k": 2, "rerank.blend": "replace"}
+    rankings = pipeline_of(CORPUS, knobs, reranker=Backwards()).retrieve(QUERY)
     by_stage = {r.stage: r for r in rankings}
     assert by_stage["select"].chunk_ids == by_stage["rerank"].chunk_ids[:2]
     assert by_stage["rerank"].chunk_ids == by_stage["fuse"].chunk_ids[::-1]
@@ -81,9 +82,20 @@ def test_k_chunks_go_on_and_each_comes_from_the_stage_before(
     }
 
 
+def test_a_reranker_has_half_a_say_by_default(pipeline_of: Callable[..., Pipeline]) -> None:
+    by_stage = {r.stage: r for r in pipeline_of(CORPUS, reranker=Backwards()).retrieve(QUERY)}
+    fused = [hit.score for hit in by_stage["fuse"].hits]
+    scaled = [(score - fused[-1]) / (fused[0] - fused[-1]) for score in fused]
+    backwards = [i / (len(fused) - 1) for i in range(len(fused))]
+    expected = dict(zip(by_stage["fuse"].chunk_ids, map(sum, zip(scaled, backwards, strict=True)),
+                        strict=True))  # fmt: skip
+    found = {hit.chunk_id: hit.score for hit in by_stage["rerank"].hits}
+    assert found == pytest.approx(expected)
+
+
 def test_an_even_weight_is_the_formula_of_the_paper(pipeline_of: Callable[..., Pipeline]) -> None:
     # First in both branches: 1/61 + 1/61.
-    fuse = pipeline_of(CORPUS).retrieve(QUERY)[2]
+    fuse = pipeline_of(CORPUS, {"retrieval.fusion": "rrf"}).retrieve(QUERY)[2]
     assert (fuse.hits[0].doc_id, fuse.hits[0].score) == ("annual", pytest.approx(2 / 61))
 
 

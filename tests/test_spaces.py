@@ -32,7 +32,12 @@ class Lab:
         self.restart(lambda text: [(0, len(text))])
 
     def restart(self, fn: Callable[[str], Any]) -> None:
-        self.models = Models(self.cache, encoder=HashingEncoder(), chunkers={"mine": fn})
+        self.models = Models(
+            self.cache,
+            tokens=self.place / "tokens",
+            encoder=HashingEncoder(),
+            chunkers={"mine": fn},
+        )
         self.spaces = Spaces(self.store, self.models)
 
     def write(self, **texts: str) -> None:

@@ -9,8 +9,6 @@ import time
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
-import numpy as np
-
 from whymiss.candidates import Candidates
 from whymiss.config import ContextConfig, PipelineConfig
 from whymiss.context import Packer
@@ -133,6 +131,7 @@ class Batch:
                 self.chunks(stages["select"][i]),
                 contexts[i],
                 best_cosine=_first(stages["dense"][i]) if "dense" in stages else None,
+                reranker=reranker,
             )
             for i in range(len(self.queries))
         ]
@@ -182,22 +181,25 @@ class Batch:
         self, before: Sequence[Candidates], config: PipelineConfig, reranker: Reranker
     ) -> list[Candidates]:
         return [
-            self._reranked_one(i, candidates, config.rerank.depth, reranker)
+            self._reranked_one(i, candidates, config, reranker)
             for i, candidates in enumerate(before)
         ]
 
     def _reranked_one(
-        self, i: int, candidates: Candidates, depth: int, reranker: Reranker
+        self, i: int, candidates: Candidates, config: PipelineConfig, reranker: Reranker
     ) -> Candidates:
-        rows = candidates.rows.tolist()
-        head = rows[:depth]
+        head = candidates.rows[: config.rerank.depth].tolist()
         known, model = self._pair_scores, reranker.model_version
         new = [row for row in head if (model, i, row) not in known]
         every = self.space.snapshot.chunks
         scores = checked_scores(reranker, self.queries[i], [every[row] for row in new])
         known.update({(model, i, row): s for row, s in zip(new, scores, strict=True)})
-        order, values = reordered([known[model, i, row] for row in head], head, len(rows))
-        return Candidates(candidates.rows[order], np.array(values, dtype=np.float64))
+        return reordered(
+            candidates,
+            [known[model, i, row] for row in head],
+            blend=config.rerank.blend,
+            rank_constant=config.retrieval.rank_constant,
+        )
 
     def _selected(self, before: Sequence[Candidates], config: PipelineConfig) -> list[Candidates]:
         knobs = config.retrieval
@@ -254,7 +256,10 @@ def _keys(config: PipelineConfig, reranker: Reranker | None) -> dict[str, Key]:
         rank = knobs.rank_constant if knobs.fusion == "rrf" else 0
         keys["fuse"] = last = ("fuse", knobs.fusion, rank, knobs.dense_weight, last)
     if reranker is not None:
-        keys["rerank"] = last = ("rerank", reranker.model_version, config.rerank.depth, last)
+        blend = config.rerank.blend
+        rank = knobs.rank_constant if blend == "rrf" else 0
+        read = reranker.model_version, config.rerank.depth
+        keys["rerank"] = last = ("rerank", *read, blend, rank, last)
     keys["select"] = last = ("select", knobs.k, knobs.mmr_lambda, last)
     keys["pack"] = ("pack", config.context, last)
     return keys

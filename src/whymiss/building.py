@@ -5,8 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from whymiss import frames
 from whymiss.documents import FileReport, Limits, documents_from_jsonl, read_folder
@@ -15,31 +16,41 @@ from whymiss.index import (
     BuildReport,
     Catalogue,
     Progress,
+    PurgeReport,
     Store,
     SyncReport,
     build_ann,
     build_index,
     check_matches,
     fingerprints,
+    purge,
     read_catalogue,
     sync_documents,
     sync_folder,
 )
 from whymiss.records import Document
+from whymiss.tokens import TokenReport, add_tokens, drop_tokens
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from whymiss.config import PipelineConfig
+    from whymiss.embedding import TokenPlan
     from whymiss.models import Models
+
+_NOW: Final = timedelta(0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IngestReport:
-    """What an ingest did: every file's verdict, every index brought up to date, and the time."""
+    """What an ingest did: every file's verdict, every index brought up to date, and the time.
+
+    `tokens` says which documents had their token vectors added, and how much that is.
+    """
 
     sync: SyncReport
     built: tuple[BuildReport, ...]
+    tokens: TokenPlan
     notes: tuple[str, ...]
     seconds: Mapping[str, float] = field(default_factory=dict)
 
@@ -65,7 +76,8 @@ class Builder:
     >>> from whymiss.models import Models
     >>> from whymiss.testing import HashingEncoder
     >>> store = Store(mkdtemp())
-    >>> models = Models(VectorCache(store.state / "vectors.sqlite"), encoder=HashingEncoder())
+    >>> models = Models(VectorCache(store.state / "vectors.sqlite"), tokens=store.state / "tokens",
+    ...                 encoder=HashingEncoder())
     >>> faq = Document(doc_id="faq", text="Refunds take ten days.", allowed=["*"])
     >>> Builder(store, models).ingest([faq], config=PipelineConfig()).n_embedded
     1
@@ -100,9 +112,21 @@ class Builder:
             sync = self._sync(source, allowed, limits or Limits(), progress)
             synced = time.perf_counter()
             built, notes = self._build_all(config, rebuild=rebuild, progress=progress)
-        seconds = {"documents": synced - start, "indexes": time.perf_counter() - synced}
-        notes = [*_permission_notes(read_catalogue(self._store)), *notes]
-        return IngestReport(sync=sync, built=tuple(built), notes=tuple(notes), seconds=seconds)
+            indexed = time.perf_counter()
+            tokens = self._update_tokens(config, progress)
+        notes = [*_permission_notes(read_catalogue(self._store)), *notes, *_some(tokens.note)]
+        seconds = {
+            "documents": synced - start,
+            "indexes": indexed - synced,
+            "tokens": time.perf_counter() - indexed,
+        }
+        return IngestReport(
+            sync=sync,
+            built=tuple(built),
+            tokens=tokens.plan,
+            notes=tuple(notes),
+            seconds=seconds,
+        )
 
     def build(
         self, config: PipelineConfig, *, rebuild: bool = False, progress: Progress | None = None
@@ -114,7 +138,21 @@ class Builder:
         IndexMismatchError : an index of this name was built with other settings.
         """
         with self._store.writing():
-            return self._build(config, rebuild=rebuild, progress=progress)
+            report = self._build(config, rebuild=rebuild, progress=progress)
+            note = self._update_tokens(config, progress).note
+        return report.with_note("; ".join([*_some(report.note), note])) if note else report
+
+    def purge(self, config: PipelineConfig, *, older_than: timedelta = _NOW) -> PurgeReport:
+        """Erase what was deleted: rows of tables and token vectors. See `index.purge`."""
+        report = purge(self._store, older_than=older_than)
+        with self._store.writing():
+            drop_tokens(self._models, config, read_catalogue(self._store))
+        return report
+
+    def _update_tokens(self, config: PipelineConfig, progress: Progress | None) -> TokenReport:
+        catalogue = read_catalogue(self._store)
+        drop_tokens(self._models, config, catalogue)
+        return add_tokens(self._store, self._models, config, catalogue, progress=progress)
 
     def _sync(
         self,
@@ -169,6 +207,10 @@ class Builder:
         )
         note = build_ann(self._store, config.index)
         return report.with_note(note) if note else report
+
+
+def _some(note: str) -> list[str]:
+    return [note] if note else []
 
 
 def _only_documents(source: Iterable[Document], allowed: tuple[str, ...]) -> Iterator[Document]:

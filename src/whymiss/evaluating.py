@@ -17,6 +17,7 @@ from whymiss.evaluation.sweeping import Sweep, Trial, sweep
 from whymiss.index import read_catalogue
 from whymiss.pipeline import Pipeline
 from whymiss.records import canonical_json, digest
+from whymiss.tokens import add_tokens
 
 if TYPE_CHECKING:
     from whymiss.index import Store
@@ -146,7 +147,13 @@ class _Trials:
                     "documents cannot be compared. Start it again when nothing is ingested."
                 )
             self._space = key, space
-        return self._evaluator._pipeline(config, space=self._space[1], answer=self._answers)
+        space = self._space[1]
+        # Or every question of the set would wait while its candidates are encoded.
+        add_tokens(
+            self._evaluator._store, self._evaluator._models, config, space.catalogue,
+            progress=self._progress,
+        )  # fmt: skip
+        return self._evaluator._pipeline(config, space=space, answer=self._answers)
 
 
 def chosen(questions: Questions, split: str) -> list[Question]:

@@ -14,7 +14,7 @@ from whymiss.answering import citation_precision, citation_recall, lexical_faith
 from whymiss.config import PipelineConfig
 from whymiss.context import pack
 from whymiss.records import Answer, Chunk, Context, Document, Query, Ranking, Score, Trace
-from whymiss.reranking import rerank
+from whymiss.reranking import LateInteractionReranker, rerank
 from whymiss.retrieval import (
     BM25Retriever,
     DenseRetriever,
@@ -114,7 +114,14 @@ class Pipeline:
 
     def _rerank(self, query: Query, ranking: Ranking, reranker: Reranker) -> Ranking:
         chunks = {chunk.chunk_id: chunk for chunk in self._chunks(ranking)}
-        return rerank(query, ranking, chunks, reranker, depth=self.config.rerank.depth)
+        return rerank(
+            query,
+            ranking,
+            chunks,
+            reranker,
+            config=self.config.rerank,
+            rank_constant=self.config.retrieval.rank_constant,
+        )
 
     def _select(self, ranking: Ranking) -> Ranking:
         knobs = self.config.retrieval
@@ -182,7 +189,9 @@ class Pipeline:
         dense = next((r for r in rankings if r.stage == "dense"), None)
         best = dense.hits[0].score if dense is not None and dense.hits else None
         selected = self._chunks(rankings[-1])
-        flags = flags_of(self.config, self.space, selected, context, best_cosine=best)
+        flags = flags_of(
+            self.config, self.space, selected, context, best_cosine=best, reranker=self.reranker
+        )
         return (*flags, "abstained") if answer is not None and answer.abstained else flags
 
 
@@ -193,6 +202,7 @@ def flags_of(
     context: Context,
     *,
     best_cosine: float | None,
+    reranker: Reranker | None,
 ) -> tuple[str, ...]:
     """What an operator should look at in one request, up to its packed context."""
     said = {
@@ -200,6 +210,8 @@ def flags_of(
         "low score": best_cosine is not None and best_cosine < config.trace.low_score,
         "truncated context": any(reason == "over budget" for _, reason in context.dropped),
         "truncated chunk": any(chunk.n_truncated for chunk in selected),
+        "no stored tokens": isinstance(reranker, LateInteractionReranker)
+        and reranker.lacks(selected),
         "stale chunk": not space.stale_documents().isdisjoint(c.doc_id for c in selected),
     }
     return tuple(flag for flag, holds in said.items() if holds)

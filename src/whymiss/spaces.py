@@ -17,7 +17,7 @@ from whymiss.index import (
     read_documents,
     read_snapshot,
 )
-from whymiss.index.build import chunked_documents
+from whymiss.index.build import chunked_documents, knobs_of
 from whymiss.retrieval import SearchSpace
 
 if TYPE_CHECKING:
@@ -43,7 +43,8 @@ class Spaces:
     >>> from whymiss.models import Models
     >>> from whymiss.testing import HashingEncoder
     >>> store = Store(mkdtemp())
-    >>> models = Models(VectorCache(store.state / "vectors.sqlite"), encoder=HashingEncoder())
+    >>> models = Models(VectorCache(store.state / "vectors.sqlite"), tokens=store.state / "tokens",
+    ...                 encoder=HashingEncoder())
     >>> Spaces(store, models).space(PipelineConfig())
     Traceback (most recent call last):
     ...
@@ -70,7 +71,7 @@ class Spaces:
             kept = self._spaces.get(name)
             if kept is not None and self._is_current(kept):
                 made = kept.snapshot.manifest
-                if made.knobs == config.index_knobs() and made.model_version == model_version:
+                if knobs_of(made) == config.index_knobs() and made.model_version == model_version:
                     return kept
             check_matches(self._store, config, model_version)
             space = SearchSpace(read_snapshot(self._store, name), read_catalogue(self._store))

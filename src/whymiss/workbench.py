@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -22,11 +23,11 @@ from whymiss.index import (
     PurgeReport,
     Store,
     index_health,
-    purge,
     read_catalogue,
     read_documents,
     read_sources,
 )
+from whymiss.live import Live
 from whymiss.models import Models
 from whymiss.pipeline import Pipeline
 from whymiss.records import Document, Query, Trace
@@ -116,13 +117,19 @@ class Workbench:
         self.log = TraceLog(self.store.state)
         self._cache = VectorCache(self.store.state / "vectors.sqlite")
         self._models = Models(
-            self._cache, encoder=encoder, reranker=reranker, generator=generator, chunkers=chunkers
-        )
+            self._cache, tokens=self.store.state / "tokens", encoder=encoder, reranker=reranker,
+            generator=generator, chunkers=chunkers,
+        )  # fmt: skip
         self._builder = Builder(self.store, self._models)
         self._spaces = Spaces(self.store, self._models)
         self._evaluator = Evaluator(
             self.store, self._models, self._spaces, pipeline=self._pipeline_over
         )
+
+    @cached_property
+    def live(self) -> Live:
+        """Search under any configuration at once, without building its index: see `Live`."""
+        return Live(self.store, self._models)
 
     def ingest(
         self,
@@ -407,18 +414,21 @@ class Workbench:
         """Erase for good what was deleted: rewrite every table, forget versions so old.
 
         Deleting hides a document at once, but its text stays in LanceDB's files until then. The
-        version history goes with it.
+        version history goes with it. Token vectors of what was deleted go with it too.
 
         Raises
         ------
         StoreError : another writer holds the store, or a table cannot be read.
         """
-        return purge(self.store, older_than=older_than)
+        return self._builder.purge(self.config, older_than=older_than)
 
     def close(self) -> None:
-        """Close the store's local files."""
+        """Close the store's local files, and end what runs in the background."""
+        if "live" in vars(self):
+            self.live.close()
         self.log.close()
         self._evaluator.log.close()
+        self._models.close()
         self._cache.close()
 
     def _pipeline_over(
@@ -430,7 +440,7 @@ class Workbench:
             encoder=self.encoder(config),
             read_documents=self._spaces.documents,
             query_hash=self.log.query_hash,
-            reranker=self._models.reranker(config),
+            reranker=self._models.reranker(config, space),
             generator=self._models.generator(config) if answer else None,
         )
 

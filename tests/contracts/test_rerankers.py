@@ -8,9 +8,17 @@ from typing import Any
 
 import pytest
 
+from whymiss.config import RerankConfig
+from whymiss.embedding import TokenStore
 from whymiss.protocols import Reranker
-from whymiss.records import Chunk, Query, Ranking
-from whymiss.reranking import CrossEncoderReranker, rerank
+from whymiss.records import Chunk, Document, Query, Ranking
+from whymiss.reranking import (
+    CrossEncoderReranker,
+    LateInteractionReranker,
+    StoredTokens,
+    encoded_tokens,
+    rerank,
+)
 from whymiss.testing import HashingEncoder
 
 QUERY = Query(query_id="q", text="How long do refunds take?")
@@ -21,6 +29,8 @@ TEXTS = [
     "x " * 900,
     "?",
 ]
+STARTS = [2000 * i for i in range(len(TEXTS))]
+DOCUMENT = Document(doc_id="d", text="".join(text.ljust(2000) for text in TEXTS))
 
 
 class ByCosine:
@@ -36,21 +46,34 @@ class ByCosine:
 
 @pytest.fixture(
     scope="module",
-    params=["own", pytest.param("cross-encoder", marks=pytest.mark.model)],
+    params=[
+        "own",
+        "late interaction, encoded",
+        "late interaction, stored",
+        pytest.param("cross-encoder", marks=pytest.mark.model),
+    ],
 )
 def reranker(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Reranker:
+    encoder = HashingEncoder()
     if request.param == "own":
         return ByCosine()
+    if request.param == "late interaction, encoded":
+        return LateInteractionReranker(encoder, encoded_tokens(encoder))
+    if request.param == "late interaction, stored":
+        store = TokenStore(tmp_path_factory.mktemp("tokens"), encoder.model_version)
+        store.build([DOCUMENT], encoder)
+        tokens_of = StoredTokens(store, lambda _: DOCUMENT.content_hash, encoder)
+        return LateInteractionReranker(encoder, tokens_of)
     return CrossEncoderReranker(request.getfixturevalue("cross_encoder_config"))
 
 
 def chunks() -> list[Chunk]:
     return [
         Chunk(
-            chunk_id=f"c{i}", doc_id="d", start=2000 * i, end=2000 * i + len(t), text=t,
-            n_tokens=9, parent_start=2000 * i, parent_end=2000 * i + len(t),
+            chunk_id=f"c{i}", doc_id="d", start=start, end=start + len(text), text=text,
+            n_tokens=9, parent_start=start, parent_end=start + len(text),
         )
-        for i, t in enumerate(TEXTS)
+        for i, (start, text) in enumerate(zip(STARTS, TEXTS, strict=True))
     ]  # fmt: skip
 
 
@@ -76,7 +99,7 @@ def test_the_same_pair_gets_the_same_score_in_any_company(reranker: Reranker) ->
 def test_a_ranking_follows_it(reranker: Reranker) -> None:
     made: dict[str, Any] = {c.chunk_id: c for c in chunks()}
     before = Ranking.of("q", "fuse", [(c, 1.0, {}) for c in chunks()])
-    after = rerank(QUERY, before, made, reranker, depth=9)
+    after = rerank(QUERY, before, made, reranker, config=RerankConfig(blend="replace"))
     scores = dict(zip(made, reranker.scores(QUERY, chunks()), strict=True))
     assert [scores[c] for c in after.chunk_ids] == pytest.approx(
         sorted(scores.values(), reverse=True), abs=1e-5

@@ -222,7 +222,7 @@ def test_parts_say_what_a_score_is_made_of(name: str, store: Workbench) -> None:
     for ranking in search(make(name, store), QUESTIONS):
         for hit in ranking.hits:
             if name == "hybrid":
-                added = [v for k, v in hit.parts.items() if k.startswith("rrf:")]
+                added = [v for k, v in hit.parts.items() if k.startswith("weighted:")]
                 assert hit.score == pytest.approx(sum(added))
             else:
                 assert hit.parts == dict.fromkeys(expected, hit.score)

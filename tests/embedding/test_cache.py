@@ -392,3 +392,23 @@ def test_nonsense_for_a_question_is_refused_and_not_kept(path: Path) -> None:
     ):
         vectors()
     assert store.count() == 0
+
+
+def test_token_vectors_are_asked_of_the_wrapped_encoder_where_it_has_them(path: Path) -> None:
+    class Plain:
+        """An `Encoder` and no more."""
+
+        model_version, dimension, max_tokens = "plain", 64, 256
+        tokenizer = HashingEncoder().tokenizer
+        encode_documents = HashingEncoder().encode_documents
+        encode_queries = HashingEncoder().encode_queries
+
+    class Unloaded(HashingEncoder):
+        @property
+        def no_token_vectors_because(self) -> str:
+            raise AssertionError("loaded before it was needed")
+
+    cache = VectorCache(path)
+    inner = Unloaded()
+    assert CachedEncoder(inner, cache).token_encoder is inner
+    assert CachedEncoder(Plain(), cache).token_encoder is None

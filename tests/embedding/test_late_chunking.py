@@ -56,7 +56,7 @@ def chunk(text: str, start: int, end: int, *, doc_id: str = "d", prefix: str = "
     )  # fmt: skip
 
 
-@given(n_tokens=st.integers(1, 5 * BLOCK), seed=st.integers(0, 99), data=st.data())
+@given(n_tokens=st.integers(1, 3 * BLOCK), seed=st.integers(0, 99), data=st.data())
 def test_a_pooled_vector_is_the_mean_of_the_tokens_that_touch_the_span(
     n_tokens: int, seed: int, data: st.DataObject
 ) -> None:

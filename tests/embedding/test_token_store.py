@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import random
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -14,6 +15,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from whymiss.embedding import DocumentTokens, TokenStore, token_store
 from whymiss.embedding.token_shards import record_bytes
@@ -108,8 +111,8 @@ def test_the_plan_states_the_bytes_that_building_then_takes(tmp_path: Path) -> N
 
 
 def test_a_record_takes_the_bytes_worked_out_by_hand() -> None:
-    # 100 tokens of 4 dimensions: sums 4 rows of 4 doubles = 128; vectors 800; offsets 800.
-    assert record_bytes(100, 4) == 1728  # and that is a multiple of 64
+    # 200 tokens of 4 dimensions: sums 2 rows of 4 doubles = 64; vectors 1,600; offsets 1,600.
+    assert record_bytes(200, 4) == 3264  # and that is a multiple of 64
     assert record_bytes(0, 4) == 64
 
 
@@ -307,11 +310,34 @@ def test_what_is_no_store_is_an_error_that_names_it(tmp_path: Path) -> None:
     (broken / "index.sqlite").write_bytes(b"no database" * 200)
     with pytest.raises(StoreError, match=r"index .*broken.* cannot be used: .* delete its folder"):
         opened(broken)
-    opened(tmp_path / "newer").close()
-    with sqlite3.connect(tmp_path / "newer" / "index.sqlite") as db:
-        db.execute("PRAGMA user_version = 9")
-    with pytest.raises(StoreError, match=r"has format 9; this version reads format 1"):
-        opened(tmp_path / "newer")
+
+
+@pytest.mark.parametrize("version", [1, 9])
+def test_a_folder_of_another_format_is_not_read_and_once_deleted_is_built_again(
+    tmp_path: Path, version: int
+) -> None:
+    folder = tmp_path / "tokens"
+    opened(folder).build(DOCUMENTS, ENCODER)
+    with sqlite3.connect(folder / "index.sqlite") as db:
+        db.execute(f"PRAGMA user_version = {version}")
+    with pytest.raises(
+        StoreError, match=rf"has format {version}; this version reads format 2. Delete the folder"
+    ):
+        opened(folder)
+    shutil.rmtree(folder)
+    store = opened(folder)
+    store.build(DOCUMENTS, ENCODER)
+    assert_holds(store, DOCUMENTS)
+
+
+@given(n_tokens=st.integers(0, 200_000), dimension=st.sampled_from([384, 768, 1024]))
+def test_a_token_takes_few_bytes_beyond_its_vector(n_tokens: int, dimension: int) -> None:
+    # A float16 vector, 8 bytes of offsets, a twentieth of a float64 vector; per document one more
+    # row of sums, and padding.
+    beyond = record_bytes(n_tokens, dimension) - n_tokens * (2 * dimension + 8)
+    assert beyond <= n_tokens * dimension * 8 / 160 + dimension * 8 + 64
+    if dimension == 384 and n_tokens > 5000:
+        assert record_bytes(n_tokens, dimension) <= 800 * n_tokens
 
 
 def child(folder: Path, round_number: int) -> subprocess.Popen[str]:

@@ -6,6 +6,7 @@ import json
 import random
 import shutil
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -55,7 +56,9 @@ def test_vectors_land_at_their_tokens_whatever_the_batches() -> None:
         return [np.stack([row // 1000, row % 1000], axis=1).astype(np.float32) for row in rows]
 
     steps: list[int] = []
-    found = read_in_windows(texts, read, size=10, dimension=2, progress=steps.append)
+    found = read_in_windows(
+        texts, read, size=10, dimension=2, tokens_per_batch=99, progress=steps.append
+    )
     for ids, vectors in zip(texts, found, strict=True):
         assert vectors.dtype == np.float16
         assert np.array_equal(vectors, np.stack([ids // 1000, ids % 1000], axis=1))
@@ -69,7 +72,7 @@ def test_what_float16_cannot_hold_is_an_error(bad: float) -> None:
         return [np.full((len(row), 2), bad, dtype=np.float32) for row in rows]
 
     with pytest.raises(ModelError, match="not finite numbers of float16"):
-        read_in_windows([np.arange(3)], read, size=10, dimension=2)
+        read_in_windows([np.arange(3)], read, size=10, dimension=2, tokens_per_batch=99)
 
 
 @given(text=st.text(st.sampled_from("abc ABC.,?!é_\n東İ"), max_size=60))
@@ -89,10 +92,18 @@ def encoder() -> SentenceTransformersEncoder:
     return SentenceTransformersEncoder(EmbeddingConfig())
 
 
-def states_of(encoder: SentenceTransformersEncoder, text: str) -> Any:
+@cache
+def reference() -> Any:
+    """sentence-transformers itself."""
+    from sentence_transformers import SentenceTransformer
+
+    folder = str(locate_model(EmbeddingConfig()).folder)
+    return SentenceTransformer(folder, device="cpu", local_files_only=True)
+
+
+def states_of(text: str) -> Any:
     """sentence-transformers' own token vectors, special tokens included."""
-    found = encoder._loaded().encode(text, output_value="token_embeddings", prompt="")
-    return found.float().cpu().numpy()
+    return reference().encode(text, output_value="token_embeddings", prompt="").numpy()
 
 
 @pytest.mark.model
@@ -107,7 +118,7 @@ def test_in_one_window_they_are_those_of_sentence_transformers_without_special_t
 ) -> None:
     texts = ["Refunds take ten days.", "", "café \U0001f600 東京", LONG[:600]]
     for text, found in zip(texts, encoder.document_tokens(texts), strict=True):
-        expected = states_of(encoder, text)[1:-1] if text else np.empty((0, 384))
+        expected = states_of(text)[1:-1] if text else np.empty((0, 384))
         assert found.vectors.shape == expected.shape
         # Half precision is good to a thousandth of values of a few units.
         assert np.abs(found.vectors - expected).max(initial=0) < 4e-3
@@ -121,7 +132,7 @@ def test_tokens_and_special_tokens_together_make_up_the_sentence_vector(
     encoder: SentenceTransformersEncoder,
 ) -> None:
     text = LONG[:500]
-    states = states_of(encoder, text)
+    states = states_of(text)
     (found,) = encoder.document_tokens([text])
     total = found.vectors.astype(np.float64).sum(axis=0) + states[0] + states[-1]
     (exact,) = encoder.encode_documents([text])
@@ -139,7 +150,7 @@ def test_beyond_the_limit_each_token_is_read_in_its_own_window(
     assert len(found) == sum(steps) == 800
     for window in windows(800, 254)[1::2]:
         first, last = found.offsets.starts[window.start], found.offsets.ends[window.end - 1]
-        expected = states_of(encoder, text[first:last])[1:-1]
+        expected = states_of(text[first:last])[1:-1]
         kept = expected[window.keep_start - window.start : window.keep_end - window.start]
         assert np.abs(found.vectors[window.keep_start : window.keep_end] - kept).max() < 4e-3
 
@@ -156,7 +167,7 @@ def test_a_prefix_is_read_with_every_window_and_is_not_among_the_tokens(
         (prefixed.document_tokens([text])[0], "passage: "),
         (prefixed.query_tokens([text])[0], "query: "),
     ):
-        expected = states_of(encoder, prefix + text)
+        expected = states_of(prefix + text)
         assert np.abs(found.vectors - expected[-1 - len(found) : -1]).max() < 4e-3
         assert found.offsets.ends[-1] == len(text)
     assert len(prefixed.document_tokens([LONG])[0]) == encoder.tokenizer.count([LONG])[0]

@@ -83,7 +83,8 @@ def test_every_worst_question_leaves_its_trace_in_the_log(
     credit = report.worst[0]
     assert credit.complaint == "evidence lost at filter"
     assert [(p.stage, p.rank) for p in credit.expected[0].places] == [
-        ("dense", None), ("bm25", None), ("fuse", None), ("select", None), ("pack", None),
+        ("dense", None), ("bm25", None), ("fuse", None), ("rerank", None), ("select", None),
+        ("pack", None),
     ]  # fmt: skip
     assert credit.expected[0].text == "forty euros"
 

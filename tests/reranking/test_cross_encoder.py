@@ -62,8 +62,8 @@ def test_a_workbench_reranks_by_the_configured_folder(
 ) -> None:
     folder = make_cross_encoder()
     config = PipelineConfig().replace(
-        {"rerank.model": str(folder), "rerank.depth": 3, "chunking.heading_prefix": False,
-         "retrieval.mode": "dense"}
+        {"rerank.model": str(folder), "rerank.depth": 3, "rerank.blend": "replace",
+         "chunking.heading_prefix": False, "retrieval.mode": "dense"}
     )  # fmt: skip
     with whymiss.open(tmp_path, config=config, encoder=HashingEncoder()) as wb:
         wb.ingest(Document(doc_id=f"d{i}", text=t, allowed=["*"]) for i, t in enumerate(TEXTS))

@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from whymiss.config import RerankConfig
 from whymiss.embedding import TokenStore
-from whymiss.errors import StoreError
 from whymiss.protocols import Reranker
 from whymiss.records import Chunk, Document, Query, Ranking
-from whymiss.reranking import LateInteractionReranker, encoded_tokens, rerank, stored_tokens
+from whymiss.reranking import LateInteractionReranker, StoredTokens, encoded_tokens, rerank
 from whymiss.reranking.late_interaction import max_similarities
 from whymiss.testing import HashingEncoder
 
@@ -46,11 +46,18 @@ CHUNKS = [
 ]
 
 
+class _Unused(HashingEncoder):
+    """Never asked for tokens of a document: all that is wanted is stored."""
+
+    def document_tokens(self, *_: Any, **__: Any) -> Any:
+        raise AssertionError("the model was asked")
+
+
 @pytest.fixture
 def stored(tmp_path: Path) -> LateInteractionReranker:
     store = TokenStore(tmp_path, ENCODER.model_version)
     store.build(list(DOCUMENTS.values()), ENCODER)
-    tokens_of = stored_tokens(store, lambda doc_id: DOCUMENTS[doc_id].content_hash)
+    tokens_of = StoredTokens(store, lambda doc_id: DOCUMENTS[doc_id].content_hash, _Unused())
     return LateInteractionReranker(ENCODER, tokens_of)
 
 
@@ -135,7 +142,13 @@ def test_more_text_never_lowers_a_score(reranker: LateInteractionReranker) -> No
 
 def test_a_ranking_follows_it(reranker: LateInteractionReranker) -> None:
     before = Ranking.of("q", "fuse", [(c, 1.0, {}) for c in CHUNKS])
-    after = rerank(QUERY, before, {c.chunk_id: c for c in CHUNKS}, reranker, depth=9)
+    after = rerank(
+        QUERY,
+        before,
+        {c.chunk_id: c for c in CHUNKS},
+        reranker,
+        config=RerankConfig(blend="replace"),
+    )
     assert after.chunk_ids[0] == CHUNKS[3].chunk_id
 
 
@@ -171,14 +184,60 @@ class _NoTokens:
         return [0 for _ in texts]
 
 
-def test_a_chunk_of_a_document_that_is_not_stored_is_an_error(
+class _Counting(HashingEncoder):
+    """Remembers the texts it was asked for; their tokens see what stands around them."""
+
+    def document_tokens(self, texts: Any, **_: Any) -> Any:
+        ASKED.extend(texts)
+        found = super().document_tokens(texts)
+        for tokens in found:
+            tokens.vectors[:, 1] += len(tokens) / 10
+        return found
+
+
+ASKED: list[str] = []
+
+
+def test_a_chunk_whose_document_is_not_stored_is_encoded_by_itself(tmp_path: Path) -> None:
+    encoder = _Counting()
+    store = TokenStore(tmp_path, encoder.model_version)
+    store.build([DOCUMENTS["billing"]], encoder)
+    ASKED.clear()
+    tokens_of = StoredTokens(store, lambda doc_id: DOCUMENTS[doc_id].content_hash, encoder)
+    reranker = LateInteractionReranker(encoder, tokens_of)
+    scores = reranker.scores(QUERY, CHUNKS)
+    assert [text for text in ASKED if text != QUERY.text] == [CHUNKS[0].text]
+    alone = LateInteractionReranker(encoder, encoded_tokens(encoder)).scores(QUERY, CHUNKS)
+    assert scores[0] == alone[0]
+    # Read in the whole document, the vectors of this encoder are others.
+    assert scores[1] != pytest.approx(alone[1], abs=1e-4)
+    assert reranker.lacks(CHUNKS)
+    assert not reranker.lacks(CHUNKS[1:])
+    assert not LateInteractionReranker(encoder, encoded_tokens(encoder)).lacks(CHUNKS)
+
+
+def test_tokens_of_another_text_are_never_read(tmp_path: Path) -> None:
+    store = TokenStore(tmp_path, ENCODER.model_version)
+    edited = Document(doc_id="billing", text="Nothing of what was there before is left of it now.")
+    store.build([edited], ENCODER)
+    # The chunk was cut from an earlier text, whose hash nobody knows any more.
+    stale = LateInteractionReranker(ENCODER, StoredTokens(store, lambda _: None, ENCODER))
+    alone = LateInteractionReranker(ENCODER, encoded_tokens(ENCODER))
+    assert stale.scores(QUERY, CHUNKS) == alone.scores(QUERY, CHUNKS)
+    assert stale.parts(QUERY, CHUNKS[2]) == alone.parts(QUERY, CHUNKS[2])
+    assert stale.lacks(CHUNKS[2:3])
+
+
+def test_a_damaged_store_costs_time_and_not_the_answer(
     stored: LateInteractionReranker, tmp_path: Path
 ) -> None:
-    edited = Document(doc_id="billing", text="Refunds take two days.")
+    expected = stored.scores(QUERY, CHUNKS)
+    for shard in tmp_path.glob("*.tokens"):
+        shard.write_bytes(b"")
     store = TokenStore(tmp_path, ENCODER.model_version)
-    stale = LateInteractionReranker(ENCODER, stored_tokens(store, lambda _: edited.content_hash))
-    with pytest.raises(StoreError, match="has no document"):
-        stale.scores(QUERY, CHUNKS[1:2])
+    tokens_of = StoredTokens(store, lambda doc_id: DOCUMENTS[doc_id].content_hash, ENCODER)
+    found = LateInteractionReranker(ENCODER, tokens_of).scores(QUERY, CHUNKS)
+    assert found == pytest.approx(expected, abs=1e-4)
 
 
 @pytest.mark.model
@@ -190,7 +249,7 @@ def test_with_the_packaged_model_the_right_answer_wins_by_its_words(tmp_path: Pa
     store = TokenStore(tmp_path, encoder.model_version)
     store.build(list(DOCUMENTS.values()), encoder)
     reranker = LateInteractionReranker(
-        encoder, stored_tokens(store, lambda doc_id: DOCUMENTS[doc_id].content_hash)
+        encoder, StoredTokens(store, lambda doc_id: DOCUMENTS[doc_id].content_hash, encoder)
     )
     query = Query(query_id="q", text="How long until I get my money back?")
     scores = reranker.scores(query, CHUNKS[:3])

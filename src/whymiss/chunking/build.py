@@ -6,7 +6,10 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from whymiss.chunking.structure import Outline, Section, outline
+from whymiss.chunking.units import units
 from whymiss.config import ChunkingConfig
 from whymiss.protocols import Tokenizer
 from whymiss.records import Chunk, Document, Span, canonical_json, digest
@@ -54,9 +57,8 @@ def build_chunks(
     paths = [_path(structure, span) for span in spans]
     prefixes = _prefixes(document.title, paths, config=config, tokenizer=tokenizer)
     texts = [document.text[span.start : span.end] for span in spans]
-    counts = tokenizer.count(
-        [document_prefix + prefixes[path] + text for path, text in zip(paths, texts, strict=True)]
-    )
+    heads = [document_prefix + prefixes[path] for path in paths]
+    counts = _counts(document.text, spans, heads, tokenizer=tokenizer)
     chunks: list[Chunk] = []
     for span, path, text, count in zip(spans, paths, texts, counts, strict=True):
         n_tokens = count + tokenizer.n_special
@@ -87,6 +89,8 @@ def section_metadata(structure: Outline, span: Span) -> dict[str, Any]:
     >>> section_metadata(found, Span(start=20, end=54))
     {'plan': ('y', 'z'), 'tier': '1'}
     """
+    if not structure.has_attributes:
+        return {}
     touched = structure.sections_touching(span.start, span.end)
     if not any(section.attributes for section in touched):
         return {}
@@ -143,6 +147,33 @@ def _prefixes(
 def _titled(title: str, path: tuple[str, ...]) -> tuple[str, ...]:
     same = path and " ".join(path[0].split()).casefold() == " ".join(title.split()).casefold()
     return path if not title.strip() or same else (" ".join(title.split()), *path)
+
+
+def _counts(
+    text: str, spans: Sequence[Span], heads: Sequence[str], *, tokenizer: Tokenizer
+) -> list[int]:
+    """Tokens of every span behind its head, without special tokens.
+
+    Most are sums over the words of the text, which were counted when it was cut; a span whose
+    tokens depend on what stands beside it is tokenized as it will be embedded.
+    """
+    words = units(text, tokenizer)
+    starts = np.array([span.start for span in spans], dtype=np.int64)
+    ends = np.array([span.end for span in spans], dtype=np.int64)
+    first, last = words.at(starts), words.at(ends)
+    if len(words):
+        clean = (words.doubts[last] == words.doubts[first]) & (first < last)
+        clean &= words.starts[np.minimum(first, len(words) - 1)] == starts
+        clean &= words.ends[np.maximum(last, 1) - 1] == ends
+    else:
+        clean = np.zeros(len(spans), np.bool_)
+    alone = np.array([not head for head in heads], dtype=np.bool_)
+    counts = words.cost[last] - words.cost[first]
+    measured = np.flatnonzero(~(clean & alone)).tolist()
+    counts[measured] = tokenizer.count(
+        [heads[i] + text[spans[i].start : spans[i].end] for i in measured]
+    )
+    return [int(n) for n in counts]
 
 
 def _joined(names: tuple[str, ...]) -> str:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from whymiss.chunking.remember import remembered
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -32,8 +34,9 @@ _HIRAGANA: Final = re.compile(r"[」』”’][\u3041-\u309f]")
 _INK: Final = re.compile(r"\S")
 
 
+@remembered
 def sentence_starts(text: str) -> NDArray[np.int64]:
-    """Character offsets at which a sentence begins, ascending.
+    """Character offsets at which a sentence begins, ascending; read-only.
 
     A sentence ends at a stop followed by white space unless the stop belongs to an abbreviation,
     an initial, a numbered line or a pause before a small letter; at a full-width stop; at a blank
@@ -58,7 +61,10 @@ def sentence_starts(text: str) -> NDArray[np.int64]:
         goes_on = quoted or (match["stop"] and _goes_on(text, match, place))
         if place > starts[-1] and not goes_on:
             starts.append(place)
-    return np.array(starts, dtype=np.int64)
+    found = np.array(starts, dtype=np.int64)
+    # One array serves all who ask for this text.
+    found.setflags(write=False)
+    return found
 
 
 def _goes_on(text: str, match: re.Match[str], place: int) -> bool:

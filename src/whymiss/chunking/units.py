@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from whymiss.chunking.remember import TextMemo
 from whymiss.protocols import Tokenizer, TokenOffsets
 
 if TYPE_CHECKING:
@@ -84,16 +85,17 @@ def units(text: str, tokenizer: Tokenizer, *, limit: int = MAX_WORD_CHARACTERS) 
     >>> cut.starts.tolist(), cut.ends.tolist(), cut.n_tokens.tolist()
     ([0, 6, 12], [5, 11, 17], [1, 1, 3])
     """
-    kinds = _kinds(text)
-    tokens = tokenizer.offsets([text])[0]
-    borders = _word_borders(kinds)
-    starts, ends = _ranges(kinds, borders)
-    long = _too_long(starts, ends, _counts(tokens, starts, ends), limit)
-    if long.any():
-        borders |= _punctuation_borders(kinds) & _inside(starts[long], ends[long], len(kinds))
-        starts, ends = _ranges(kinds, borders)
-    counts = _counts(tokens, starts, ends)
-    doubtful = (counts == 0) | _straddled(tokens, starts, ends)
+    read = _reading(text, tokenizer)
+    starts, ends = read.starts, read.ends
+    long = _too_long(starts, ends, read.counts, limit)
+    if not long.any():
+        return Units(starts, ends, read.counts, read.doubtful)
+    borders = read.borders | _punctuation_borders(read.kinds) & _inside(
+        starts[long], ends[long], len(read.kinds)
+    )
+    starts, ends = _ranges(read.kinds, borders)
+    counts = _counts(read.tokens, starts, ends)
+    doubtful = (counts == 0) | _straddled(read.tokens, starts, ends)
     long = _too_long(starts, ends, counts, limit)
     if not long.any():
         return Units(starts, ends, counts, doubtful)
@@ -104,6 +106,38 @@ def units(text: str, tokenizer: Tokenizer, *, limit: int = MAX_WORD_CHARACTERS) 
     )
     merged = merged[np.argsort(merged[:, 0], kind="stable")]
     return Units(merged[:, 0], merged[:, 1], merged[:, 2], merged[:, 3].astype(np.bool_))
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """What is found in a text whatever the limit: its tokens, and its words before long ones are
+    cut."""
+
+    kinds: Kinds
+    tokens: TokenOffsets
+    borders: Flags
+    starts: Ints
+    ends: Ints
+    counts: Ints
+    doubtful: Flags
+
+
+_READINGS: Final[TextMemo[tuple[Tokenizer, _Reading]]] = TextMemo()
+
+
+def _reading(text: str, tokenizer: Tokenizer) -> _Reading:
+    # Kept with its tokenizer, so that no other one can come to have the same id.
+    return _READINGS.get(text, id(tokenizer), lambda: (tokenizer, _read(text, tokenizer)))[1]
+
+
+def _read(text: str, tokenizer: Tokenizer) -> _Reading:
+    kinds = _kinds(text)
+    tokens = tokenizer.offsets([text])[0]
+    borders = _word_borders(kinds)
+    starts, ends = _ranges(kinds, borders)
+    counts = _counts(tokens, starts, ends)
+    doubtful = (counts == 0) | _straddled(tokens, starts, ends)
+    return _Reading(kinds, tokens, borders, starts, ends, counts, doubtful)
 
 
 def _running_sum(values: Ints) -> Ints:

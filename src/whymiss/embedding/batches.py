@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Final
-
-TOKENS_PER_BATCH: Final = 2048
-"""Padded tokens encoded at once: on a CPU more falls out of its caches and runs slower."""
 
 
 def batches_by_length(lengths: Sequence[int], tokens_per_batch: int) -> Iterator[list[int]]:

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
 import numpy as np
 
@@ -18,12 +18,13 @@ from whymiss.sqlite import LOCK_TIMEOUT, use_wal
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from whymiss.protocols import Encoder, Tokenizer, Vectors
+    from whymiss.protocols import Encoder, TokenEncoder, Tokenizer, Vectors
 
 _KEYS_PER_LOOKUP: Final = 500
 _TEXTS_PER_COMMIT: Final = 256
 _BYTES_PER_NUMBER: Final = 4
 _TOLERANCE: Final = 1e-3
+_TOKEN_METHODS: Final = ("no_token_vectors_because", "document_tokens", "query_tokens")
 
 
 class VectorCache:
@@ -143,6 +144,19 @@ class CachedEncoder:
     def tokenizer(self) -> Tokenizer:
         """The wrapped encoder's tokenizer."""
         return self._encoder.tokenizer
+
+    @property
+    def token_encoder(self) -> TokenEncoder | None:
+        """The wrapped encoder where it has the methods of a `TokenEncoder`; None where not.
+
+        Token vectors are kept in a token store, not here. That it has the methods does not say that
+        it can: see `no_token_vectors_because`.
+        """
+        # Not isinstance, which would read every property and so load the model.
+        kind = type(self._encoder)
+        if all(hasattr(kind, name) for name in _TOKEN_METHODS):
+            return cast("TokenEncoder", self._encoder)
+        return None
 
     def encode_documents(
         self, texts: Sequence[str], *, progress: Callable[[int], None] | None = None

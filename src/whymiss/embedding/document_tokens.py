@@ -7,13 +7,18 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from whymiss.embedding.halves import row_sum
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from whymiss.protocols import TokenVectors
 
-BLOCK: Final = 32
-"""Tokens between two running sums: a mean reads at most half a block at either end of a span."""
+BLOCK: Final = 160
+"""Tokens between two running sums: a mean reads at most half a block at either end of a span.
+
+Smaller blocks make a store larger and means hardly faster: adding 80 rows takes 3 microseconds.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,12 +72,11 @@ class DocumentTokens:
         """The sum of all vectors before each of the given token numbers, 0 to len(self)."""
         block = np.minimum((tokens + BLOCK // 2) // BLOCK, len(self.sums) - 1)
         total = self.sums[block]
-        part = np.empty(self.vectors.shape[1], dtype=np.float32)
         for row, token, known in zip(total, tokens.tolist(), (block * BLOCK).tolist(), strict=True):
             if token > known:
-                row += np.add.reduce(self.vectors[known:token], axis=0, dtype=np.float32, out=part)
+                row += row_sum(self.vectors[known:token])
             elif token < known:
-                row -= np.add.reduce(self.vectors[token:known], axis=0, dtype=np.float32, out=part)
+                row -= row_sum(self.vectors[token:known])
         return total
 
 

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 from whymiss.config import EmbeddingConfig
-from whymiss.embedding.batches import TOKENS_PER_BATCH, batches_by_length
+from whymiss.embedding.batches import batches_by_length
 from whymiss.embedding.models import ModelFiles, locate_model, stay_offline
-from whymiss.embedding.token_vectors import last_hidden_states, read_in_windows, why_not_a_mean
+from whymiss.embedding.processor import keep_to_granted_cores, yield_idle_cores
+from whymiss.embedding.token_vectors import read_in_windows
 from whymiss.embedding.tokenizer import HuggingFaceTokenizer
 from whymiss.errors import ModelError
 from whymiss.protocols import TokenVectors
@@ -20,7 +20,12 @@ from whymiss.protocols import TokenVectors
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from whymiss.embedding.transformer import Transformer
     from whymiss.protocols import Vectors
+
+_TOKENS_PER_BATCH: Final = {"cpu": 2048}
+"""Padded tokens run at once, by device: on a CPU more falls out of its caches and runs slower."""
+_TOKENS_ELSEWHERE: Final = 32_768
 
 
 class SentenceTransformersEncoder:
@@ -31,7 +36,8 @@ class SentenceTransformersEncoder:
 
     Raises
     ------
-    ModelError : the model is missing, damaged, or gives vectors that cannot be searched.
+    ModelError : the model is missing, damaged, or gives vectors that cannot be searched; or the
+        processor or the model does not take the configured precision.
     """
 
     def __init__(self, config: EmbeddingConfig) -> None:
@@ -41,14 +47,14 @@ class SentenceTransformersEncoder:
         self._max_tokens = min(config.max_tokens or own_limit, own_limit)
         self._tokenizer = HuggingFaceTokenizer(self._files.folder)
         self._model: Any = None
-        self._no_token_vectors_because: str | None = None
+        self._transformer: Transformer | None = None
         self._lock = threading.Lock()
 
     @property
     def model_version(self) -> str:
         """Name, weights and all settings that change a document's vector, as one tag."""
         return self._files.version(
-            precision="float32",
+            precision=self._config.precision,
             document_prefix=self._config.document_prefix,
             max_tokens=self._max_tokens,
         )
@@ -57,7 +63,7 @@ class SentenceTransformersEncoder:
     def query_version(self) -> str:
         """The same for a query's vector."""
         version = self._files.version(
-            precision="float32",
+            precision=self._config.precision,
             document_prefix=self._config.query_prefix,
             max_tokens=self._max_tokens,
         )
@@ -76,7 +82,8 @@ class SentenceTransformersEncoder:
     @property
     def dimension(self) -> int:
         """Length of a vector; loads the model."""
-        return int(self._loaded().get_embedding_dimension())
+        self._loaded()
+        return int(self._model.get_embedding_dimension())
 
     def encode_documents(
         self, texts: Sequence[str], *, progress: Callable[[int], None] | None = None
@@ -95,11 +102,7 @@ class SentenceTransformersEncoder:
 
         Loads the model.
         """
-        model = self._loaded()
-        with self._lock:
-            if self._no_token_vectors_because is None:
-                self._no_token_vectors_because = why_not_a_mean(model)
-            return self._no_token_vectors_because
+        return self._loaded().no_token_vectors_because
 
     def document_tokens(
         self, texts: Sequence[str], *, progress: Callable[[int], None] | None = None
@@ -123,19 +126,16 @@ class SentenceTransformersEncoder:
         self.encode_queries(["warm up"])
 
     def _encode(self, texts: list[str], progress: Callable[[int], None] | None) -> Vectors:
-        model = self._loaded()
+        transformer = self._loaded()
         vectors = np.empty((len(texts), self.dimension), dtype=np.float32)
-        for batch in batches_by_length(self._lengths(texts), TOKENS_PER_BATCH):
+        rows = transformer.rows(texts)
+        for batch in batches_by_length([len(row) for row in rows], self._tokens_per_batch()):
             # One batch at a time: torch modules are not safe to run from two threads at once.
             with self._lock:
-                vectors[batch] = model.encode(
-                    [texts[i] for i in batch],
-                    # Not the model's default prompt: only prefixes that are configured and counted.
-                    prompt="",
-                    batch_size=len(batch),
-                    show_progress_bar=False,
-                    normalize_embeddings=True,
-                )
+                if transformer.runs_on_ids:
+                    vectors[batch] = transformer.sentence_vectors([rows[i] for i in batch])
+                else:
+                    vectors[batch] = self._encode_slowly([texts[i] for i in batch])
             if progress is not None:
                 progress(len(batch))
         if not np.isfinite(vectors).all():
@@ -145,15 +145,28 @@ class SentenceTransformersEncoder:
             )
         return vectors
 
+    def _encode_slowly(self, texts: list[str]) -> Vectors:
+        """As sentence-transformers does; for models that cannot be run on token ids."""
+        vectors: Vectors = self._model.encode(
+            texts,
+            # Not the model's default prompt: only prefixes that are configured and counted.
+            prompt="",
+            batch_size=len(texts),
+            show_progress_bar=False,
+            normalize_embeddings=True,
+        )
+        return vectors
+
     def _tokens(
         self, texts: Sequence[str], prefix: str, progress: Callable[[int], None] | None
     ) -> list[TokenVectors]:
-        if self.no_token_vectors_because:
+        transformer = self._loaded()
+        if transformer.no_token_vectors_because:
             raise ModelError(
                 f"token vectors of {self.model_version} are of no use: "
-                f"{self.no_token_vectors_because}. Use exact embedding, or a mean-pooling model."
+                f"{transformer.no_token_vectors_because}. Use exact embedding, or a mean-pooling "
+                "model."
             )
-        model = self._loaded()
         before, after = self._tokenizer.special_ids()
         before = np.concatenate([before, self._tokenizer.pieces([prefix])[0].ids])
         size = self._max_tokens - len(before) - len(after)
@@ -166,13 +179,20 @@ class SentenceTransformersEncoder:
 
         def read(rows: Sequence[NDArray[np.int64]]) -> list[NDArray[np.float32]]:
             with self._lock:
-                return last_hidden_states(model, rows, before=before, after=after)
+                found = transformer.token_vectors(
+                    [np.concatenate([before, row, after]) for row in rows]
+                )
+            return [
+                states[len(before) : len(before) + len(row)]
+                for states, row in zip(found, rows, strict=True)
+            ]
 
         vectors = read_in_windows(
             [piece.ids for piece in pieces],
             read,
             size=size,
             dimension=self.dimension,
+            tokens_per_batch=self._tokens_per_batch(),
             progress=progress,
         )
         return [
@@ -180,23 +200,25 @@ class SentenceTransformersEncoder:
             for found, piece in zip(vectors, pieces, strict=True)
         ]
 
-    def _lengths(self, texts: list[str]) -> list[int]:
-        special = self._tokenizer.n_special
-        return [min(n + special, self._max_tokens) for n in self._tokenizer.count(texts)]
+    def _tokens_per_batch(self) -> int:
+        return _TOKENS_PER_BATCH.get(self._model.device.type, _TOKENS_ELSEWHERE)
 
-    def _loaded(self) -> Any:
+    def _loaded(self) -> Transformer:
         with self._lock:
-            if self._model is None:
-                self._model = self._load()
-            return self._model
+            if self._transformer is None:
+                self._model, self._transformer = self._load()
+            return self._transformer
 
-    def _load(self) -> Any:
+    def _load(self) -> tuple[Any, Transformer]:
         stay_offline()
         yield_idle_cores()
         from safetensors import SafetensorError
         from sentence_transformers import SentenceTransformer
         from transformers.utils import logging as transformers_logging
 
+        from whymiss.embedding.transformer import Transformer
+
+        keep_to_granted_cores()
         transformers_logging.disable_progress_bar()
         try:
             model = SentenceTransformer(
@@ -204,21 +226,15 @@ class SentenceTransformersEncoder:
                 device=self._config.device or None,
                 local_files_only=True,
                 trust_remote_code=False,
-                model_kwargs={"use_safetensors": True},
+                # Not the precision that the file happens to have: the version tag says which it is.
+                model_kwargs={"use_safetensors": True, "dtype": "float32"},
             )
         except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
             raise ModelError(
                 f"model {self._config.model!r} in {self._files.folder} cannot be loaded: {error}"
             ) from error
         model.max_seq_length = self._max_tokens
-        return model
-
-
-def yield_idle_cores() -> None:
-    """Let threads that wait for each other sleep instead of spinning, unless the user decided.
-
-    OpenMP's default is to spin. On a machine that is busy with something else, a browser say, each
-    thread then burns the time slice the other one needs, and one short question took 730 ms
-    instead of 15. Read when torch is first imported, so this runs before.
-    """
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+        transformer = Transformer(
+            model, self._tokenizer, self._max_tokens, precision=self._config.precision
+        )
+        return model, transformer

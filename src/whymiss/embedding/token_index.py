@@ -13,7 +13,7 @@ from typing import Any, Final
 from whymiss.embedding.token_shards import Place
 from whymiss.errors import StoreError
 
-_FORMAT: Final = 1
+_FORMAT: Final = 2
 _KEYS_PER_LOOKUP: Final = 500
 _LOCK_TIMEOUT: Final = 60.0
 _TABLE: Final = """
@@ -53,9 +53,10 @@ class TokenIndex:
                     f"the token store {path.parent} has format {version}; this version reads "
                     f"format {_FORMAT}. Delete the folder; it is built again from the documents."
                 )
-            with self._db:
-                self._db.execute(_TABLE)
-                self._db.execute(f"PRAGMA user_version = {_FORMAT}")
+            if not version:
+                with self._db:
+                    self._db.execute(_TABLE)
+                    self._db.execute(f"PRAGMA user_version = {_FORMAT}")
 
     def known(self, model: str, hashes: Sequence[str]) -> set[str]:
         """Those of the hashes that have a record of this model."""

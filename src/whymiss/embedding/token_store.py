@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import threading
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -79,8 +79,10 @@ class TokenStore:
             self._folder.mkdir(parents=True, exist_ok=True)
         self._write_lock = FileLock(self._folder / "write.lock")
         self._shards = Shards(self._folder)
-        with self._writing():
-            self._index = TokenIndex(self._folder / "index.sqlite")
+        index = self._folder / "index.sqlite"
+        # Who only reads must not wait for a process that builds.
+        with nullcontext() if index.exists() else self._writing():
+            self._index = TokenIndex(index)
 
     @property
     def model_version(self) -> str:

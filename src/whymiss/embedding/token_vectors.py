@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from whymiss.embedding.batches import TOKENS_PER_BATCH, batches_by_length
+from whymiss.embedding.batches import batches_by_length
 from whymiss.errors import ModelError
 
 if TYPE_CHECKING:
@@ -17,9 +17,6 @@ if TYPE_CHECKING:
 
     Ids = NDArray[np.int64]
     Read = Callable[[Sequence[Ids]], Sequence[NDArray[np.float32]]]
-
-_PROBE = "An annual plan renews by itself."
-_SAME = 1e-4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +55,7 @@ def read_in_windows(
     *,
     size: int,
     dimension: int,
+    tokens_per_batch: int,
     progress: Callable[[int], None] | None = None,
 ) -> list[NDArray[np.float16]]:
     """One float16 vector per token of each text.
@@ -66,6 +64,7 @@ def read_in_windows(
     ----------
     texts : token ids of each text, without special tokens.
     read : gives the vectors of rows of ids, one array per row; never more than `size` ids a row.
+    tokens_per_batch : most tokens of the rows given to `read` at once, or one row.
     progress : called with the number of tokens finished since its last call.
 
     Raises
@@ -75,7 +74,7 @@ def read_in_windows(
     vectors = [np.empty((len(ids), dimension), dtype=np.float16) for ids in texts]
     jobs = [(i, window) for i, ids in enumerate(texts) for window in windows(len(ids), size)]
     lengths = [window.end - window.start for _, window in jobs]
-    for batch in batches_by_length(lengths, TOKENS_PER_BATCH):
+    for batch in batches_by_length(lengths, tokens_per_batch):
         some = [jobs[number] for number in batch]
         rows = read([texts[i][window.start : window.end] for i, window in some])
         for (i, window), row in zip(some, rows, strict=True):
@@ -95,50 +94,3 @@ def _halved(vectors: NDArray[np.float32]) -> NDArray[np.float16]:
             "they cannot be kept. Use exact embedding, or another model or precision."
         )
     return half
-
-
-def last_hidden_states(
-    model: Any, rows: Sequence[Ids], *, before: Ids, after: Ids
-) -> list[NDArray[np.float32]]:
-    """What a sentence-transformers model makes of rows of token ids, one vector per id.
-
-    `before` and `after` (special tokens, a prefix) are read with every row; theirs are left out.
-    """
-    import torch
-
-    whole = [np.concatenate([before, row, after]) for row in rows]
-    longest = max(map(len, whole))
-    ids = np.full((len(rows), longest), model.tokenizer.pad_token_id or 0, dtype=np.int64)
-    mask = np.zeros_like(ids)
-    for number, row in enumerate(whole):
-        ids[number, : len(row)] = row
-        mask[number, : len(row)] = 1
-    features = {
-        "input_ids": torch.from_numpy(ids).to(model.device),
-        "attention_mask": torch.from_numpy(mask).to(model.device),
-    }
-    with torch.inference_mode():
-        states = model[0](features)["token_embeddings"].float().cpu().numpy()
-    first = len(before)
-    return [states[number, first : first + len(row)] for number, row in enumerate(rows)]
-
-
-def why_not_a_mean(model: Any) -> str:
-    """Why the sentence vector is not the mean of the token vectors; empty when it is.
-
-    Asked of the model itself, by one short text: modules and their settings come in many versions.
-    """
-    tokens = model.encode(
-        _PROBE, prompt="", output_value="token_embeddings", show_progress_bar=False
-    )
-    sentence = model.encode(_PROBE, prompt="", normalize_embeddings=True, show_progress_bar=False)
-    mean = np.asarray(tokens.float().cpu()).mean(axis=0)
-    if mean.shape == sentence.shape:
-        apart = float(np.abs(mean / np.linalg.norm(mean) - sentence).max())
-        if apart < _SAME:
-            return ""
-    modules = " > ".join(type(module).__name__ for module in model)
-    return (
-        f"its sentence vector is not the mean of its token vectors (modules {modules}), so it "
-        "cannot be put together from them"
-    )

@@ -22,6 +22,7 @@ from whymiss.evaluation.pinning import LabelProblem, pin
 from whymiss.evaluation.rows import rows_of, tables_of
 from whymiss.evaluation.run import EvaluationRun
 from whymiss.pipeline import Pipeline
+from whymiss.reranking import LateInteractionReranker
 
 if TYPE_CHECKING:
     from whymiss.protocols import Encoder, Vectors
@@ -262,7 +263,9 @@ def _alone(
 
 
 def _slow(pipeline: Pipeline) -> bool:
-    return pipeline.generator is not None or pipeline.reranker is not None
+    # Late interaction has read the passages before.
+    quick = pipeline.reranker is None or isinstance(pipeline.reranker, LateInteractionReranker)
+    return pipeline.generator is not None or not quick
 
 
 @contextmanager

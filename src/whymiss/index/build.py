@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -11,6 +12,7 @@ import pyarrow as pa
 
 from whymiss.chunking import build_chunks
 from whymiss.config import PipelineConfig
+from whymiss.embedding.late_encoder import LateChunkingEncoder
 from whymiss.errors import IndexMismatchError
 from whymiss.index.documents import Catalogue, read_documents
 from whymiss.index.schema import Manifest, chunk_rows, chunks_schema, document_state
@@ -19,10 +21,11 @@ from whymiss.records import Chunk, Document
 
 if TYPE_CHECKING:
     from whymiss.embedding import CachedEncoder
-    from whymiss.protocols import Chunker
+    from whymiss.protocols import Chunker, Vectors
 
 _CHUNKS_PER_COMMIT: Final = 2048
 _DOCUMENTS_PER_READ: Final = 32
+_NO_LIMIT: Final = sys.maxsize
 
 Progress = Callable[[str, int, int], None]
 """Called with what is being done, how much of it is done, and how much there is."""
@@ -56,6 +59,14 @@ def manifest_for(config: PipelineConfig, encoder: CachedEncoder) -> Manifest:
     )
 
 
+def knobs_of(manifest: Manifest) -> dict[str, Any]:
+    """The knobs that an index was built with.
+
+    One that it does not name came later, and by default does what was done before it came.
+    """
+    return {**PipelineConfig().index_knobs(), **manifest.knobs}
+
+
 def check_matches(store: Store, config: PipelineConfig, model_version: str) -> Manifest:
     """The manifest of the configured index.
 
@@ -65,11 +76,11 @@ def check_matches(store: Store, config: PipelineConfig, model_version: str) -> M
     """
     name = config.index.name
     manifest = store.manifest(name)
-    wanted = config.index_knobs()
+    wanted, there = config.index_knobs(), knobs_of(manifest)
     differing = [
-        f"{knob} is {manifest.knobs.get(knob)!r} there, {wanted[knob]!r} here"
+        f"{knob} is {there.get(knob)!r} there, {wanted[knob]!r} here"
         for knob in wanted
-        if manifest.knobs.get(knob) != wanted[knob]
+        if there.get(knob) != wanted[knob]
     ]
     if manifest.model_version != model_version:
         differing.append(f"its model is {manifest.model_version}, yours {model_version}")
@@ -108,7 +119,7 @@ def build_index(
     tally = _Tally()
     new_rows = [chunks_schema(manifest.dimension, manifest).empty_table()]
     for batch in chunked_documents(store, changed, config, chunker, encoder):
-        vectors = encoder.encode_documents([chunk.indexed_text for chunk in batch.chunks])
+        vectors = chunk_vectors(batch, encoder)
         rows = chunk_rows(batch.chunks, batch.states, vectors, manifest)
         if anew:
             new_rows.append(rows)
@@ -134,12 +145,25 @@ def build_index(
 
 @dataclass(frozen=True, slots=True)
 class DocumentBatch:
-    """Whole documents: all their ids, their chunks, and the states of those that have chunks."""
+    """Whole documents, their chunks, and the states of those that have chunks."""
 
-    doc_ids: tuple[str, ...]
+    documents: tuple[Document, ...]
     chunks: tuple[Chunk, ...]
     states: Mapping[str, str]
     n_done: int
+
+    @property
+    def doc_ids(self) -> tuple[str, ...]:
+        """The ids of all documents, those without chunks too."""
+        return tuple(document.doc_id for document in self.documents)
+
+
+def chunk_vectors(batch: DocumentBatch, encoder: CachedEncoder) -> Vectors:
+    """The vectors of a batch's chunks, each by itself or, by late chunking, in its document."""
+    if isinstance(encoder, LateChunkingEncoder):
+        cut = [document for document in batch.documents if document.doc_id in batch.states]
+        return encoder.encode_chunks(batch.chunks, cut)
+    return encoder.encode_documents([chunk.indexed_text for chunk in batch.chunks])
 
 
 @dataclass(slots=True)
@@ -178,7 +202,7 @@ def chunked_documents(
     encoder: CachedEncoder,
 ) -> Iterator[DocumentBatch]:
     """Chunk the named documents, some whole documents at a time."""
-    waiting: list[str] = []
+    waiting: list[Document] = []
     chunks: list[Chunk] = []
     states: dict[str, str] = {}
     for n_done, document in enumerate(_in_order(store, doc_ids), start=1):
@@ -187,10 +211,11 @@ def chunked_documents(
             chunker.spans(document),
             config=config.chunking,
             tokenizer=encoder.tokenizer,
-            max_tokens=encoder.max_tokens,
+            # Late chunking reads a document in windows and cuts nothing.
+            max_tokens=_NO_LIMIT if config.embedding.late_chunking else encoder.max_tokens,
             document_prefix=config.embedding.document_prefix,
         )
-        waiting.append(document.doc_id)
+        waiting.append(document)
         if made:
             chunks += made
             states[document.doc_id] = document_state(document.content_hash, document.title)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from whymiss.config import PipelineConfig
-from whymiss.index.build import Progress, chunked_documents, manifest_for
+from whymiss.index.build import Progress, chunk_vectors, chunked_documents, manifest_for
 from whymiss.index.documents import Catalogue
 from whymiss.index.snapshot import Snapshot
 from whymiss.index.store import Store
@@ -63,7 +63,7 @@ def index_in_memory(
     states: dict[str, str] = {}
     vectors = [np.empty((0, encoder.dimension), dtype=np.float32)]
     for batch in chunked_documents(store, doc_ids, config, chunker, encoder):
-        vectors.append(encoder.encode_documents([chunk.indexed_text for chunk in batch.chunks]))
+        vectors.append(chunk_vectors(batch, encoder))
         chunks += batch.chunks
         states.update(batch.states)
         if progress is not None:

@@ -5,17 +5,17 @@ from __future__ import annotations
 from whymiss.reranking.cross_encoder import CrossEncoderReranker
 from whymiss.reranking.late_interaction import (
     LateInteractionReranker,
+    StoredTokens,
     TokenMatch,
     encoded_tokens,
-    stored_tokens,
 )
 from whymiss.reranking.rerank import rerank
 
 __all__ = [
     "CrossEncoderReranker",
     "LateInteractionReranker",
+    "StoredTokens",
     "TokenMatch",
     "encoded_tokens",
     "rerank",
-    "stored_tokens",
 ]

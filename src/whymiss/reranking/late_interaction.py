@@ -8,20 +8,24 @@ that is already there, so that no other weights are needed.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from whymiss.embedding.halves import widened
+from whymiss.errors import StoreError
 from whymiss.protocols import TokenOffsets, TokenVectors
 from whymiss.records import Chunk, Query
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from whymiss.embedding import TokenStore
+    from whymiss.embedding import DocumentTokens, TokenStore
     from whymiss.protocols import TokenEncoder
 
+_DECIMALS: Final = 6
 _NOTHING: Final = -1.0
 """Similarity to a passage without tokens: the lowest there is."""
 
@@ -56,7 +60,7 @@ class LateInteractionReranker:
     Parameters
     ----------
     encoder : gives the question's token vectors.
-    tokens_of : gives the chunks' token vectors, of the same encoder: `stored_tokens` (milliseconds)
+    tokens_of : gives the chunks' token vectors, of the same encoder: `StoredTokens` (milliseconds)
         or `encoded_tokens` (runs the model on every chunk).
 
     Examples
@@ -77,23 +81,29 @@ class LateInteractionReranker:
     def __init__(self, encoder: TokenEncoder, tokens_of: TokensOf) -> None:
         self._encoder = encoder
         self._tokens_of = tokens_of
+        self._asked: tuple[str, TokenVectors] | None = None
 
     @property
     def model_version(self) -> str:
         """The encoder's version, marked as late interaction."""
         return f"maxsim:{self._encoder.model_version}"
 
+    def lacks(self, chunks: Sequence[Chunk]) -> bool:
+        """Whether tokens of some of these chunks are not stored where they should be."""
+        return isinstance(self._tokens_of, StoredTokens) and not self._tokens_of.holds(chunks)
+
     def scores(self, query: Query, chunks: Sequence[Chunk]) -> list[float]:
         """One score per chunk, -1 to 1, higher is better."""
-        asked = self._encoder.query_tokens([query.text])[0]
+        asked = self._tokens_asked(query)
         if not chunks or not len(asked):
             return [0.0] * len(chunks)
         best = max_similarities(asked.vectors, [t.vectors for t in self._tokens_of(chunks)])
-        return [float(score) for score in best.mean(axis=0)]
+        # A matrix product rounds a chunk differently beside others; what differs less is no score.
+        return [round(float(score), _DECIMALS) for score in best.mean(axis=0, dtype=np.float64)]
 
     def parts(self, query: Query, chunk: Chunk) -> tuple[TokenMatch, ...]:
         """What each token of the question adds to the chunk's score; they sum to it."""
-        asked = self._encoder.query_tokens([query.text])[0]
+        asked = self._tokens_asked(query)
         found = self._tokens_of([chunk])[0]
         cosines = similarities(asked.vectors, found.vectors)
         return tuple(
@@ -101,41 +111,70 @@ class LateInteractionReranker:
             for number, row in enumerate(cosines)
         )
 
+    def _tokens_asked(self, query: Query) -> TokenVectors:
+        """The question's tokens; those of the last one are at hand, for its parts say."""
+        last = self._asked
+        if last is None or last[0] != query.text:
+            last = self._asked = query.text, self._encoder.query_tokens([query.text])[0]
+        return last[1]
 
-def stored_tokens(store: TokenStore, hash_of: Callable[[str], str]) -> TokensOf:
+
+class StoredTokens:
     """Chunks' tokens from a token store: those that share a character with the chunk.
+
+    A chunk whose document is not there is encoded by itself, which is right but takes the model a
+    tenth of a second.
 
     Parameters
     ----------
-    hash_of : content hash of a document (by doc_id) as it was when the chunks were cut from it. A
-        newer hash would give the tokens of another text.
-
-    Raises
-    ------
-    StoreError : when called with a chunk whose document is not in the store.
+    hash_of : content hash of a document (by doc_id) as it was when its chunks were cut from it;
+        None where that is not known. A newer hash would give the tokens of another text.
+    encoder : the one whose tokens are stored.
     """
 
-    def tokens_of(chunks: Sequence[Chunk]) -> list[TokenVectors]:
-        documents = {
-            doc_id: store.get(hash_of(doc_id))
-            for doc_id in dict.fromkeys(chunk.doc_id for chunk in chunks)
-        }
-        found = []
-        for chunk in chunks:
-            tokens = documents[chunk.doc_id]
-            first, behind = tokens.touching(np.array([chunk.start]), np.array([chunk.end]))
-            some = slice(int(first[0]), int(behind[0]))
-            found.append(
-                TokenVectors(
-                    vectors=tokens.vectors[some],
-                    offsets=TokenOffsets(
-                        tokens.starts[some].astype(np.int64), tokens.ends[some].astype(np.int64)
-                    ),
-                )
-            )
-        return found
+    def __init__(
+        self, store: TokenStore, hash_of: Callable[[str], str | None], encoder: TokenEncoder
+    ) -> None:
+        self._store = store
+        self._hash_of = hash_of
+        self._encoded = encoded_tokens(encoder)
 
-    return tokens_of
+    def __call__(self, chunks: Sequence[Chunk]) -> list[TokenVectors]:
+        """The tokens of chunks, with offsets in their documents."""
+        found = {doc_id: self._read(doc_id) for doc_id in dict.fromkeys(c.doc_id for c in chunks)}
+        alone = [chunk for chunk in chunks if found[chunk.doc_id] is None]
+        encoded = iter(self._encoded(alone) if alone else ())
+        made = []
+        for chunk in chunks:
+            tokens = found[chunk.doc_id]
+            made.append(next(encoded) if tokens is None else _touching(tokens, chunk))
+        return made
+
+    def holds(self, chunks: Sequence[Chunk]) -> bool:
+        """Whether the tokens of all these chunks are stored."""
+        hashes = [self._hash_of(doc_id) for doc_id in {chunk.doc_id for chunk in chunks}]
+        known = [content_hash for content_hash in hashes if content_hash is not None]
+        return len(known) == len(hashes) and not self._store.missing(known)
+
+    def _read(self, doc_id: str) -> DocumentTokens | None:
+        content_hash = self._hash_of(doc_id)
+        if content_hash is None:
+            return None
+        # Not asked beforehand whether it is there: another process may drop it in between.
+        with suppress(StoreError):
+            return self._store.get(content_hash)
+        return None
+
+
+def _touching(tokens: DocumentTokens, chunk: Chunk) -> TokenVectors:
+    first, behind = tokens.touching(np.array([chunk.start]), np.array([chunk.end]))
+    some = slice(int(first[0]), int(behind[0]))
+    return TokenVectors(
+        vectors=tokens.vectors[some],
+        offsets=TokenOffsets(
+            tokens.starts[some].astype(np.int64), tokens.ends[some].astype(np.int64)
+        ),
+    )
 
 
 def encoded_tokens(encoder: TokenEncoder) -> TokensOf:
@@ -178,7 +217,7 @@ def similarities(query: NDArray[np.float16], passage: NDArray[np.float16]) -> ND
 
     A vector of length 0 has the cosine 0 with everything.
     """
-    asked, found = query.astype(np.float32), passage.astype(np.float32)
+    asked, found = widened(query), widened(passage)
     asked /= _lengths(asked)[:, None]
     # Dividing the few cosines, not the many vectors, saves a pass over all of them.
     cosines: NDArray[np.float32] = asked @ found.T

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Final
 
+from whymiss.chunking.remember import remembered
 from whymiss.chunking.structure import asciidoc, code, markdown, plain, rst
 from whymiss.chunking.structure.parts import Block, BlockKind, Heading, Outline, Section
 from whymiss.errors import ChunkingError
@@ -23,6 +24,7 @@ _PARSERS: Final[Mapping[str, Callable[[str], Outline]]] = {
 }
 
 
+@remembered
 def outline(text: str, syntax: Syntax) -> Outline:
     """Sections and blocks of a text, with exact offsets, in time linear in its length.
 

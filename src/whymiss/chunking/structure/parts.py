@@ -64,10 +64,12 @@ class Outline:
 
     sections: tuple[Section, ...]
     blocks: tuple[Block, ...]
+    has_attributes: bool = field(init=False, repr=False)
     _starts: tuple[int, ...] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "_starts", tuple(section.start for section in self.sections))
+        object.__setattr__(self, "has_attributes", any(s.attributes for s in self.sections))
 
     def section_at(self, position: int) -> int:
         """Number of the innermost section that holds this character; -1 before the first heading.
