@@ -87,6 +87,8 @@ def units(text: str, tokenizer: Tokenizer, *, limit: int = MAX_WORD_CHARACTERS) 
     """
     read = _reading(text, tokenizer)
     starts, ends = read.starts, read.ends
+    if read.widest <= MAX_WORD_CHARACTERS and read.most <= limit:
+        return Units(starts, ends, read.counts, read.doubtful)
     long = _too_long(starts, ends, read.counts, limit)
     if not long.any():
         return Units(starts, ends, read.counts, read.doubtful)
@@ -111,7 +113,10 @@ def units(text: str, tokenizer: Tokenizer, *, limit: int = MAX_WORD_CHARACTERS) 
 @dataclass(frozen=True, slots=True)
 class _Reading:
     """What is found in a text whatever the limit: its tokens, and its words before long ones are
-    cut."""
+    cut.
+
+    widest, most : characters and tokens of the largest words.
+    """
 
     kinds: Kinds
     tokens: TokenOffsets
@@ -120,6 +125,8 @@ class _Reading:
     ends: Ints
     counts: Ints
     doubtful: Flags
+    widest: int
+    most: int
 
 
 _READINGS: Final[TextMemo[tuple[Tokenizer, _Reading]]] = TextMemo()
@@ -137,7 +144,8 @@ def _read(text: str, tokenizer: Tokenizer) -> _Reading:
     starts, ends = _ranges(kinds, borders)
     counts = _counts(tokens, starts, ends)
     doubtful = (counts == 0) | _straddled(tokens, starts, ends)
-    return _Reading(kinds, tokens, borders, starts, ends, counts, doubtful)
+    widest, most = int((ends - starts).max(initial=0)), int(counts.max(initial=0))
+    return _Reading(kinds, tokens, borders, starts, ends, counts, doubtful, widest, most)
 
 
 def _running_sum(values: Ints) -> Ints:

@@ -19,6 +19,7 @@ from whymiss.index.schema import document_state
 from whymiss.live.corpus import ChunkCache, Corpus, CorpusReader
 from whymiss.live.late_vectors import LateVectors, late_vectors
 from whymiss.live.layout import Layout
+from whymiss.live.quick_tokens import STEP, QuickTokens
 from whymiss.live.terms import Terms
 from whymiss.records import Chunk, canonical_json
 from whymiss.retrieval.terms import term_splitter
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from whymiss.config import PipelineConfig
-    from whymiss.embedding import TokenStore
+    from whymiss.embedding import DocumentTokens, TokenStore
     from whymiss.index import Progress, Store
     from whymiss.live.background import Check
     from whymiss.models import Models
@@ -37,6 +38,8 @@ if TYPE_CHECKING:
     Key = tuple[int, str, str]
 
 _LAYOUTS_KEPT: Final = 8
+_MOST_NUMBERS: Final = 2**27
+"""Of finer sums, half a gigabyte: about 2.8 million tokens of 384 dimensions."""
 _ALL: Final = "there is no preview, and every chunk is embedded first"
 _NOTHING: Final = TokenPlan(n_documents=0, n_tokens=0, n_bytes=0)
 
@@ -50,6 +53,7 @@ class Layouts:
         self._cut = ChunkCache()
         self._kept: OrderedDict[Key, Layout] = OrderedDict()
         self._prefixes: dict[tuple[str, str], NDArray[np.float64]] = {}
+        self._quick: dict[tuple[str, str], QuickTokens] = {}
         self._terms: dict[tuple[str, bool], Terms] = {}
         self._lock = threading.Lock()
 
@@ -138,10 +142,24 @@ class Layouts:
                 self._prefixes[prefix, model] = total
         return late_vectors(
             chunks,
-            [store.get(document.content_hash) for document in corpus.documents],
+            self._tokens_of(corpus, store),
             {prefix: self._prefixes[prefix, model] for prefix in prefixes},
             dimension=encoder.dimension,
         )
+
+    def _tokens_of(self, corpus: Corpus, store: TokenStore) -> list[DocumentTokens]:
+        """Token vectors of all documents; with finer sums where those fit into memory."""
+        found = [store.get(document.content_hash) for document in corpus.documents]
+        n_numbers = sum(tokens.vectors.size for tokens in found) // STEP
+        if n_numbers > _MOST_NUMBERS:
+            return found
+        known = self._quick
+        keys = [(document.content_hash, store.model_version) for document in corpus.documents]
+        self._quick = {
+            key: known.get(key) or QuickTokens.quickened(tokens)
+            for key, tokens in zip(keys, found, strict=True)
+        }
+        return [self._quick[key] for key in keys]
 
     def _tokens(self, config: PipelineConfig) -> tuple[TokenStore, TokenEncoder | None]:
         return self._models.token_store(config), self._models.token_encoder(config)
