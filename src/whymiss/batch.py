@@ -14,6 +14,7 @@ from whymiss.config import ContextConfig, PipelineConfig
 from whymiss.context import Packer
 from whymiss.pipeline import flags_of
 from whymiss.records import Answer, Chunk, Context, Document, Query
+from whymiss.reranking import LateInteractionReranker
 from whymiss.reranking.rerank import checked_scores, reordered
 from whymiss.retrieval import BM25Retriever, DenseRetriever, SearchSpace
 from whymiss.retrieval.fusion import fuse_candidates
@@ -180,6 +181,8 @@ class Batch:
     def _reranked(
         self, before: Sequence[Candidates], config: PipelineConfig, reranker: Reranker
     ) -> list[Candidates]:
+        if isinstance(reranker, LateInteractionReranker):
+            reranker.read(self.queries)
         return [
             self._reranked_one(i, candidates, config, reranker)
             for i, candidates in enumerate(before)

@@ -167,12 +167,18 @@ class Models:
         if encoder is None or (space is not None and encoder.no_token_vectors_because):
             return None
 
+        store = self.token_store(config)
+
+        def make() -> LateInteractionReranker:
+            return LateInteractionReranker(encoder, StoredTokens(store, hash_of, encoder))
+
         def hash_of(doc_id: str) -> str | None:
             if space is None or doc_id in space.stale_documents():
                 # Cut from a text that is no longer stored: its hash is not known.
                 return None
             return space.catalogue.content_hashes.get(doc_id)
 
-        return LateInteractionReranker(
-            encoder, StoredTokens(self.token_store(config), hash_of, encoder)
-        )
+        if space is None:
+            return make()
+        # Configurations over one space share it, and with it the questions it has read.
+        return space.derived(("late interaction", store), make)

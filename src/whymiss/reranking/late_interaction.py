@@ -7,6 +7,8 @@ that is already there, so that no other weights are needed.
 
 from __future__ import annotations
 
+import threading
+from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
     from whymiss.embedding import DocumentTokens, TokenStore
     from whymiss.protocols import TokenEncoder
 
+_QUESTIONS_KEPT: Final = 1024
+_DOCUMENTS_KEPT: Final = 4096
 _DECIMALS: Final = 6
 _NOTHING: Final = -1.0
 """Similarity to a passage without tokens: the lowest there is."""
@@ -81,7 +85,8 @@ class LateInteractionReranker:
     def __init__(self, encoder: TokenEncoder, tokens_of: TokensOf) -> None:
         self._encoder = encoder
         self._tokens_of = tokens_of
-        self._asked: tuple[str, TokenVectors] | None = None
+        self._asked: OrderedDict[str, TokenVectors] = OrderedDict()
+        self._lock = threading.Lock()
 
     @property
     def model_version(self) -> str:
@@ -111,12 +116,25 @@ class LateInteractionReranker:
             for number, row in enumerate(cosines)
         )
 
+    def read(self, queries: Sequence[Query]) -> None:
+        """Read questions that will be asked, all at once: that is quicker than one by one."""
+        texts = dict.fromkeys(query.text for query in queries)
+        new = [text for text in texts if text not in self._asked]
+        self._keep(new, self._encoder.query_tokens(new) if new else [])
+
     def _tokens_asked(self, query: Query) -> TokenVectors:
-        """The question's tokens; those of the last one are at hand, for its parts say."""
-        last = self._asked
-        if last is None or last[0] != query.text:
-            last = self._asked = query.text, self._encoder.query_tokens([query.text])[0]
-        return last[1]
+        """The question's tokens; those of the last questions are at hand."""
+        known = self._asked.get(query.text)
+        if known is None:
+            (known,) = self._encoder.query_tokens([query.text])
+            self._keep([query.text], [known])
+        return known
+
+    def _keep(self, texts: Sequence[str], tokens: Sequence[TokenVectors]) -> None:
+        with self._lock:
+            self._asked.update(zip(texts, tokens, strict=True))
+            while len(self._asked) > max(_QUESTIONS_KEPT, len(texts)):
+                self._asked.popitem(last=False)
 
 
 class StoredTokens:
@@ -138,6 +156,7 @@ class StoredTokens:
         self._store = store
         self._hash_of = hash_of
         self._encoded = encoded_tokens(encoder)
+        self._found: dict[str, DocumentTokens] = {}
 
     def __call__(self, chunks: Sequence[Chunk]) -> list[TokenVectors]:
         """The tokens of chunks, with offsets in their documents."""
@@ -154,16 +173,26 @@ class StoredTokens:
         """Whether the tokens of all these chunks are stored."""
         hashes = [self._hash_of(doc_id) for doc_id in {chunk.doc_id for chunk in chunks}]
         known = [content_hash for content_hash in hashes if content_hash is not None]
-        return len(known) == len(hashes) and not self._store.missing(known)
+        unread = [content_hash for content_hash in known if content_hash not in self._found]
+        return len(known) == len(hashes) and not (unread and self._store.missing(unread))
 
     def _read(self, doc_id: str) -> DocumentTokens | None:
         content_hash = self._hash_of(doc_id)
         if content_hash is None:
             return None
-        # Not asked beforehand whether it is there: another process may drop it in between.
-        with suppress(StoreError):
-            return self._store.get(content_hash)
-        return None
+        found = self._found.get(content_hash)
+        if found is None:
+            # Not asked beforehand whether it is there: another process may drop it in between.
+            with suppress(StoreError):
+                found = self._store.get(content_hash)
+                self._remember(content_hash, found)
+        return found
+
+    def _remember(self, content_hash: str, tokens: DocumentTokens) -> None:
+        # Where they stand, not what they hold: vectors are mapped from the files.
+        if len(self._found) >= _DOCUMENTS_KEPT:
+            self._found.clear()
+        self._found[content_hash] = tokens
 
 
 def _touching(tokens: DocumentTokens, chunk: Chunk) -> TokenVectors:
