@@ -1,7 +1,8 @@
 """What an ingest costs: beside bare encoding of the same chunks, in memory, and a second time.
 
-Three child processes, one after the other: a first ingest with the default settings, a second run
-over the same corpus, and bare encoding of the very chunks that the first one wrote, by the same
+Three child processes, one after the other: a first ingest with the default settings except for
+late interaction (`token_store.py` measures what its token vectors cost), a second run over the same
+corpus, and bare encoding of the very chunks that the first one wrote, by the same
 encoder. The ratio of the first to the last is what everything but encoding costs; since a machine
 may be busier in one process than in the next, `ratio_inside` divides the same ingest by the time it
 spent in the encoder itself. Then questions.
@@ -25,6 +26,7 @@ from reporting import report
 from whymiss import PipelineConfig
 from whymiss.embedding import SentenceTransformersEncoder
 
+PLAIN = PipelineConfig().replace({"rerank.model": ""})
 QUESTIONS = (
     "how do I copy a nested list", "what does the with statement do", "show the history of a file",
     "convert bytes to text", "undo the last commit", "why is my loop variable shared",
@@ -46,10 +48,10 @@ class Timed(SentenceTransformersEncoder):
 
 
 def ingest(corpus: Path, store: Path) -> dict[str, Any]:
-    """One ingest with the default settings; the model is loaded before the clock starts."""
-    encoder = Timed(PipelineConfig().embedding)
+    """One ingest; the model is loaded before the clock starts."""
+    encoder = Timed(PLAIN.embedding)
     encoder.warm_up()
-    with whymiss.open(store, encoder=encoder) as workbench:
+    with whymiss.open(store, config=PLAIN, encoder=encoder) as workbench:
         start = time.perf_counter()
         done = workbench.ingest(corpus, allowed=["*"])
         seconds = time.perf_counter() - start
@@ -64,9 +66,9 @@ def ingest(corpus: Path, store: Path) -> dict[str, Any]:
 
 def encode(store: Path) -> dict[str, Any]:
     """Bare encoding of the stored chunks: no cache, no store, one call."""
-    with whymiss.open(store) as workbench:
+    with whymiss.open(store, config=PLAIN) as workbench:
         chunks = workbench.space().snapshot.chunks
-    encoder = SentenceTransformersEncoder(PipelineConfig().embedding)
+    encoder = SentenceTransformersEncoder(PLAIN.embedding)
     encoder.warm_up()
     start = time.perf_counter()
     encoder.encode_documents([chunk.indexed_text for chunk in chunks])
@@ -75,8 +77,8 @@ def encode(store: Path) -> dict[str, Any]:
 
 
 def ask(store: Path) -> dict[str, Any]:
-    """Milliseconds of a hybrid question without an answer, everything warm."""
-    with whymiss.open(store) as workbench:
+    """Milliseconds of a hybrid question without reranking or an answer, everything warm."""
+    with whymiss.open(store, config=PLAIN) as workbench:
         for question in QUESTIONS:
             workbench.ask(question, answer=False)
         spent, encoding = [], []

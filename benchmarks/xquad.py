@@ -40,7 +40,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, required=True)
     documents, queries, qrels = read(parser.parse_args().data / "xquad.en.json")
-    config = PipelineConfig().replace({"chunking.strategy": "document"})
+    config = PipelineConfig().replace({"chunking.strategy": "document", "rerank.model": ""})
     with tempfile.TemporaryDirectory() as folder, whymiss.open(folder, config=config) as workbench:
         workbench.ingest(documents)
         space, encoder = workbench.space(), workbench.encoder()

@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from whymiss.embedding.late_chunking import span_sums
-
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -65,34 +63,38 @@ def late_vectors(
         if not some or not len(read):
             continue
         places = np.array([(chunk.start, chunk.end) for chunk in some], dtype=np.int64)
-        sums, n_tokens[rows] = span_sums(read, places)
+        sums, n_tokens[rows], around = _sums_and_surroundings(read, places)
         for total, chunk in zip(sums, some, strict=True):
             if chunk.prefix:
                 total += prefix_sums[chunk.prefix]
         lengths[rows] = np.sqrt(np.einsum("ij,ij->i", sums, sums))
         vectors[rows] = sums / np.maximum(lengths[rows], 1e-12)[:, None]
         vectors[rows][n_tokens[rows] == 0] = 0
-        apart[rows] = 1 - np.einsum("ij,ij->i", vectors[rows], _surroundings(read, places))
+        apart[rows] = 1 - np.einsum("ij,ij->i", vectors[rows], around)
     return LateVectors(vectors, _spreads(n_tokens, lengths, apart))
 
 
-def _surroundings(tokens: DocumentTokens, places: NDArray[np.int64]) -> Vectors:
-    """Unit mean of the tokens around the middle of each chunk."""
+def _sums_and_surroundings(
+    tokens: DocumentTokens, places: NDArray[np.int64]
+) -> tuple[Sums, NDArray[np.int64], Vectors]:
+    """Of each chunk the sum of its token vectors, how many they are, and the unit mean around it.
+
+    The tokens around the middle of a chunk; many chunks share them.
+    """
     first, behind = tokens.touching(places[:, 0], places[:, 1])
-    middle = (first + behind) // 2 // _CONTEXT * _CONTEXT
-    low = np.maximum(middle - _CONTEXT, 0)
-    high = np.minimum(middle + _CONTEXT, len(tokens))
-    borders, where = np.unique(np.concatenate([low, high]), return_inverse=True)
+    middles, middle_of = np.unique(
+        (first + behind) // 2 // _CONTEXT * _CONTEXT, return_inverse=True
+    )
+    low = np.maximum(middles - _CONTEXT, 0)
+    high = np.minimum(middles + _CONTEXT, len(tokens))
+    # All borders at once: neighbours share theirs, and each is summed up to once.
+    borders, where = np.unique(np.concatenate([first, behind, low, high]), return_inverse=True)
     before = tokens.sums_before(borders)
     n = len(places)
-    # Many chunks share their surroundings.
-    pairs, pair_of = np.unique(
-        np.stack([where[:n], where[n:]], axis=1), axis=0, return_inverse=True
-    )
-    sums = before[pairs[:, 1]] - before[pairs[:, 0]]
-    sums /= np.maximum(np.linalg.norm(sums, axis=1), 1e-12)[:, None]
-    around: Vectors = sums.astype(np.float32)[pair_of.reshape(-1)]
-    return around
+    starts, ends, lows, highs = np.split(where, [n, 2 * n, 2 * n + len(middles)])
+    around = before[highs] - before[lows]
+    around /= np.maximum(np.linalg.norm(around, axis=1), 1e-12)[:, None]
+    return before[ends] - before[starts], behind - first, around.astype(np.float32)[middle_of]
 
 
 def _spreads(n_tokens: Sums, lengths: Sums, apart: Sums) -> Sums:
