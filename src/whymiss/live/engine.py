@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from whymiss.errors import ConfigError
 from whymiss.live.background import Check, Superseded, Worker
-from whymiss.live.layouts import Layouts
+from whymiss.live.layouts import Layouts, collected_later
 from whymiss.live.results import Kind, LiveResult, undefined
 from whymiss.live.run import Run
 from whymiss.live.search import LiveSearch
@@ -116,7 +116,8 @@ class Live:
                 raise Superseded
 
         try:
-            job = self._prepared(query, config, run, started, check)
+            with collected_later():
+                job = self._prepared(query, config, run, started, check)
             with self._lock:
                 if number == self._asked:
                     self._worker.submit(job)

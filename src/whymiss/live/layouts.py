@@ -70,8 +70,7 @@ class Layouts:
             if key in self._kept:
                 self._kept.move_to_end(key)
                 return self._kept[key]
-        with _collected_later():
-            made = self._made(config, corpus, check)
+        made = self._made(config, corpus, check)
         with self._lock:
             layout = self._kept.setdefault(key, made)
             while len(self._kept) > _LAYOUTS_KEPT:
@@ -206,9 +205,10 @@ class Layouts:
 
 
 @contextmanager
-def _collected_later() -> Iterator[None]:
+def collected_later() -> Iterator[None]:
     """Without the cyclic collector: thousands of new chunks set it off, they hold no cycle, and it
-    then looks at every object of the process, which can take longer than cutting them."""
+    then looks at every object of the process, which can take longer than cutting them. Behind the
+    block it has its turn."""
     if not gc.isenabled():
         yield
         return
