@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import sqlite3
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Final
+
+from whymiss.errors import StoreError
 
 LOCK_TIMEOUT: Final = 60.0
 """Seconds to wait for another process that writes."""
@@ -27,3 +31,21 @@ def use_wal(db: sqlite3.Connection) -> None:
                 raise
             time.sleep(0.02)
     db.execute("PRAGMA synchronous=NORMAL")
+
+
+@contextmanager
+def as_store_error(
+    who: str, advice: str, *, also: tuple[type[Exception], ...] = ()
+) -> Iterator[None]:
+    """Turn what SQLite raises, and what is named beside it, into one error that says what to do.
+
+    >>> with as_store_error("the log", "Delete it."):
+    ...     raise sqlite3.OperationalError("disk I/O error")
+    Traceback (most recent call last):
+    ...
+    whymiss.errors.StoreError: the log cannot be used: disk I/O error. Delete it.
+    """
+    try:
+        yield
+    except (sqlite3.Error, *also) as error:
+        raise StoreError(f"{who} cannot be used: {error}. {advice}") from error

@@ -30,7 +30,7 @@ from whymiss.records import (
     Score,
     Trace,
 )
-from whymiss.sqlite import LOCK_TIMEOUT, use_wal
+from whymiss.sqlite import LOCK_TIMEOUT, as_store_error, use_wal
 
 _KEY_BYTES: Final = 32
 
@@ -110,14 +110,9 @@ class TraceLog:
 
     @contextmanager
     def _file(self) -> Iterator[Path]:
-        try:
-            with self._lock:
-                yield self._path
-        except sqlite3.Error as error:
-            raise StoreError(
-                f"the trace log {self._path} cannot be used: {error}. Move it away to start a new "
-                "one."
-            ) from error
+        named = f"the trace log {self._path}"
+        with as_store_error(named, "Move it away to start a new one."), self._lock:
+            yield self._path
 
 
 def without_text(trace: Trace) -> Trace:

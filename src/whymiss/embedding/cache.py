@@ -5,15 +5,15 @@ from __future__ import annotations
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, cast
 
 import numpy as np
 
-from whymiss.errors import ModelError, StoreError
+from whymiss.errors import ModelError
 from whymiss.records import digest
-from whymiss.sqlite import LOCK_TIMEOUT, use_wal
+from whymiss.sqlite import LOCK_TIMEOUT, as_store_error, use_wal
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -41,7 +41,7 @@ class VectorCache:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._path = path
         self._lock = threading.Lock()
-        with self._told():
+        with self._as_store_error():
             self._db = sqlite3.connect(path, timeout=LOCK_TIMEOUT, check_same_thread=False)
             use_wal(self._db)
             self._db.execute(
@@ -57,7 +57,7 @@ class VectorCache:
         for first in range(0, len(keys), _KEYS_PER_LOOKUP):
             some = list(keys[first : first + _KEYS_PER_LOOKUP])
             marks = ",".join("?" * len(some))
-            with self._told(), self._lock:
+            with self._as_store_error(), self._lock:
                 rows = self._db.execute(
                     f"SELECT key, vector FROM vectors WHERE model = ? AND key IN ({marks}) "
                     "AND length(vector) = ?",
@@ -76,12 +76,12 @@ class VectorCache:
             (model_version, key, vector.astype("<f4").tobytes())
             for key, vector in zip(keys, vectors, strict=True)
         ]
-        with self._told(), self._lock, self._db:
+        with self._as_store_error(), self._lock, self._db:
             self._db.executemany("INSERT OR REPLACE INTO vectors VALUES (?, ?, ?)", rows)
 
     def count(self) -> int:
         """How many vectors are stored, over all models."""
-        with self._told(), self._lock:
+        with self._as_store_error(), self._lock:
             (number,) = self._db.execute("SELECT COUNT(*) FROM vectors").fetchone()
         return int(number)
 
@@ -90,15 +90,12 @@ class VectorCache:
         with self._lock:
             self._db.close()
 
-    @contextmanager
-    def _told(self) -> Iterator[None]:
-        try:
-            yield
-        except sqlite3.Error as error:
-            raise StoreError(
-                f"the vector cache {self._path} cannot be used: {error}. It holds only what can be "
-                "computed again: if it is damaged, delete it (with its -wal and -shm files)."
-            ) from error
+    def _as_store_error(self) -> AbstractContextManager[None]:
+        return as_store_error(
+            f"the vector cache {self._path}",
+            "It holds only what can be computed again: if it is damaged, delete it (with its -wal "
+            "and -shm files).",
+        )
 
 
 def is_unit(vectors: Vectors) -> NDArray[np.bool_]:

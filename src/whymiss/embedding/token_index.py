@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Collection, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Iterable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from whymiss.embedding.token_shards import Place
 from whymiss.errors import StoreError
+from whymiss.sqlite import LOCK_TIMEOUT, as_store_error
 
 _FORMAT: Final = 2
 _KEYS_PER_LOOKUP: Final = 500
-_LOCK_TIMEOUT: Final = 60.0
 _TABLE: Final = """
 CREATE TABLE IF NOT EXISTS documents (
     content_hash TEXT NOT NULL, model TEXT NOT NULL, shard TEXT NOT NULL,
@@ -45,8 +45,8 @@ class TokenIndex:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._lock = threading.Lock()
-        with self._told():
-            self._db = sqlite3.connect(path, timeout=_LOCK_TIMEOUT, check_same_thread=False)
+        with self._as_store_error():
+            self._db = sqlite3.connect(path, timeout=LOCK_TIMEOUT, check_same_thread=False)
             (version,) = self._db.execute("PRAGMA user_version").fetchone()
             if version not in (0, _FORMAT):
                 raise StoreError(
@@ -95,7 +95,7 @@ class TokenIndex:
              r.place.dimension)
             for r in add
         ]  # fmt: skip
-        with self._told(), self._lock, self._db:
+        with self._as_store_error(), self._lock, self._db:
             self._db.executemany(
                 "DELETE FROM documents WHERE shard = ?", [(shard,) for shard in without_shards]
             )
@@ -104,7 +104,7 @@ class TokenIndex:
     def forget(self, records: Iterable[Record]) -> None:
         """Remove records, in one commit."""
         rows = [(record.content_hash, record.model) for record in records]
-        with self._told(), self._lock, self._db:
+        with self._as_store_error(), self._lock, self._db:
             self._db.executemany("DELETE FROM documents WHERE content_hash = ? AND model = ?", rows)
 
     def close(self) -> None:
@@ -113,18 +113,14 @@ class TokenIndex:
             self._db.close()
 
     def _rows(self, sql: str, values: Sequence[object] = ()) -> list[Any]:
-        with self._told(), self._lock:
+        with self._as_store_error(), self._lock:
             return self._db.execute(sql, values).fetchall()
 
-    @contextmanager
-    def _told(self) -> Iterator[None]:
-        try:
-            yield
-        except sqlite3.Error as error:
-            raise StoreError(
-                f"the token store's index {self._path} cannot be used: {error}. The store holds "
-                "only what can be computed again: if it is damaged, delete its folder."
-            ) from error
+    def _as_store_error(self) -> AbstractContextManager[None]:
+        return as_store_error(
+            f"the token store's index {self._path}",
+            "The store holds only what can be computed again: if it is damaged, delete its folder.",
+        )
 
 
 def _place(row: Sequence[Any]) -> Place:

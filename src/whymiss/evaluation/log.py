@@ -5,13 +5,12 @@ from __future__ import annotations
 import json
 import sqlite3
 import threading
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
-from whymiss.errors import StoreError
-from whymiss.sqlite import LOCK_TIMEOUT, use_wal
+from whymiss.sqlite import LOCK_TIMEOUT, as_store_error, use_wal
 
 Row = dict[str, Any]
 
@@ -42,7 +41,7 @@ class EvaluationLog:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._path = path
         self._lock = threading.Lock()
-        with self._told():
+        with self._as_store_error():
             self._db = sqlite3.connect(path, timeout=LOCK_TIMEOUT, check_same_thread=False)
             use_wal(self._db)
             self._db.execute(
@@ -55,7 +54,7 @@ class EvaluationLog:
 
     def rows(self, run: str) -> dict[str, Row]:
         """The finished rows of a run, by question."""
-        with self._told(), self._lock:
+        with self._as_store_error(), self._lock:
             found = self._db.execute(
                 "SELECT question, row FROM rows WHERE run = ?", [run]
             ).fetchall()
@@ -64,17 +63,17 @@ class EvaluationLog:
     def add(self, run: str, rows: Mapping[str, Row]) -> None:
         """Keep finished rows, in one commit."""
         lines = [(run, question, json.dumps(row)) for question, row in rows.items()]
-        with self._told(), self._lock, self._db:
+        with self._as_store_error(), self._lock, self._db:
             self._db.executemany("INSERT OR REPLACE INTO rows VALUES (?, ?, ?)", lines)
 
     def forget(self, run: str) -> None:
         """Drop the rows of a run."""
-        with self._told(), self._lock, self._db:
+        with self._as_store_error(), self._lock, self._db:
             self._db.execute("DELETE FROM rows WHERE run = ?", [run])
 
     def finished(self, trial: str) -> Row | None:
         """What was kept of a finished trial; None when there is none."""
-        with self._told(), self._lock:
+        with self._as_store_error(), self._lock:
             found = self._db.execute(
                 "SELECT body FROM finished WHERE trial = ?", [trial]
             ).fetchone()
@@ -82,7 +81,7 @@ class EvaluationLog:
 
     def finish(self, trial: str, body: Row) -> None:
         """Keep a finished trial."""
-        with self._told(), self._lock, self._db:
+        with self._as_store_error(), self._lock, self._db:
             self._db.execute(
                 "INSERT OR REPLACE INTO finished VALUES (?, ?)", [trial, json.dumps(body)]
             )
@@ -92,12 +91,10 @@ class EvaluationLog:
         with self._lock:
             self._db.close()
 
-    @contextmanager
-    def _told(self) -> Iterator[None]:
-        try:
-            yield
-        except (sqlite3.Error, json.JSONDecodeError) as error:
-            raise StoreError(
-                f"the evaluation log {self._path} cannot be used: {error}. It holds only what can "
-                "be computed again: if it is damaged, delete it (with its -wal and -shm files)."
-            ) from error
+    def _as_store_error(self) -> AbstractContextManager[None]:
+        return as_store_error(
+            f"the evaluation log {self._path}",
+            "It holds only what can be computed again: if it is damaged, delete it (with its -wal "
+            "and -shm files).",
+            also=(json.JSONDecodeError,),
+        )
