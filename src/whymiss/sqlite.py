@@ -45,7 +45,8 @@ def as_store_error(
     ...
     whymiss.errors.StoreError: the log cannot be used: disk I/O error. Delete it.
     """
+    kinds: tuple[type[Exception], ...] = (sqlite3.Error, *also)
     try:
         yield
-    except (sqlite3.Error, *also) as error:
+    except kinds as error:
         raise StoreError(f"{who} cannot be used: {error}. {advice}") from error

@@ -20,7 +20,7 @@ from whymiss.embedding import (
     VectorCache,
     locate_model,
 )
-from whymiss.embedding.halves import row_sum, widened
+from whymiss.embedding.float16 import row_sum, widened
 from whymiss.embedding.processor import granted_cores
 from whymiss.errors import ModelError
 

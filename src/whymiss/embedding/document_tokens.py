@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from whymiss.embedding.halves import row_sum
+from whymiss.embedding.float16 import row_sum
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -105,11 +105,17 @@ def pool_chunks(
 def span_sums(tokens: DocumentTokens, spans: NDArray[np.int64]) -> tuple[Sums, NDArray[np.int64]]:
     """Sum of the token vectors of each span, and how many they are; 0 tokens have the sum 0."""
     first, behind = tokens.touching(spans[:, 0], spans[:, 1])
-    # Neighbouring chunks share a border: each is summed once.
+    return range_sums(tokens, first, behind), behind - first
+
+
+def range_sums(tokens: DocumentTokens, first: NDArray[np.int64], behind: NDArray[np.int64]) -> Sums:
+    """Sum of the token vectors of each range: from token `first`, and before token `behind`."""
+    # Neighbouring ranges share a border: each is summed up to once.
     borders, where = np.unique(np.concatenate([first, behind]), return_inverse=True)
     before = tokens.sums_before(borders)
-    n = len(spans)
-    return before[where[n:]] - before[where[:n]], behind - first
+    starts, ends = np.split(where, 2)
+    sums: Sums = before[ends] - before[starts]
+    return sums
 
 
 def sum_prefixes(prefixes: Iterable[str], encoder: TokenEncoder) -> dict[str, Sums]:

@@ -56,7 +56,7 @@ class Live:
     >>> wb = whymiss.open(mkdtemp(), encoder=HashingEncoder())
     >>> text = "Refunds take ten days. Annual plans renew. Invoices come by mail."
     >>> report = wb.ingest([Document(doc_id="faq", text=text, allowed=["*"])])
-    >>> live = Live(wb.store, wb._models)
+    >>> live = wb.live
     >>> config = PipelineConfig().replace({"chunking.size": 8, "retrieval.k": 1})
     >>> live.prepare(config)
     ''

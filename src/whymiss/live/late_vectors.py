@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from whymiss.embedding.late_chunking import range_sums
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -87,14 +89,11 @@ def _sums_and_surroundings(
     )
     low = np.maximum(middles - _CONTEXT, 0)
     high = np.minimum(middles + _CONTEXT, len(tokens))
-    # All borders at once: neighbours share theirs, and each is summed up to once.
-    borders, where = np.unique(np.concatenate([first, behind, low, high]), return_inverse=True)
-    before = tokens.sums_before(borders)
-    n = len(places)
-    starts, ends, lows, highs = np.split(where, [n, 2 * n, 2 * n + len(middles)])
-    around = before[highs] - before[lows]
+    # In one call, because chunks and surroundings share borders.
+    both = range_sums(tokens, np.concatenate([first, low]), np.concatenate([behind, high]))
+    sums, around = np.split(both, [len(places)])
     around /= np.maximum(np.linalg.norm(around, axis=1), 1e-12)[:, None]
-    return before[ends] - before[starts], behind - first, around.astype(np.float32)[middle_of]
+    return sums, behind - first, around.astype(np.float32)[middle_of]
 
 
 def _spreads(n_tokens: Sums, lengths: Sums, apart: Sums) -> Sums:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import gc
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from whymiss.embedding import TokenPlan, sum_prefixes
+from whymiss.embedding import sum_prefixes
 from whymiss.embedding.late_encoder import LateChunkingEncoder
 from whymiss.errors import ConfigError
 from whymiss.index.build import manifest_for
@@ -23,16 +23,16 @@ from whymiss.live.quick_tokens import STEP, QuickTokens
 from whymiss.live.terms import Terms
 from whymiss.records import Chunk, canonical_json
 from whymiss.retrieval.terms import term_splitter
+from whymiss.tokens import build_tokens, plan_tokens
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from whymiss.config import PipelineConfig
-    from whymiss.embedding import DocumentTokens, TokenStore
+    from whymiss.embedding import DocumentTokens, TokenPlan, TokenStore
     from whymiss.index import Progress, Store
     from whymiss.live.background import Check
     from whymiss.models import Models
-    from whymiss.protocols import TokenEncoder
     from whymiss.records import Document
 
     Key = tuple[int, str, str]
@@ -41,7 +41,6 @@ _LAYOUTS_KEPT: Final = 8
 _MOST_NUMBERS: Final = 2**27
 """Of finer sums, half a gigabyte: about 2.8 million tokens of 384 dimensions."""
 _ALL: Final = "there is no preview, and every chunk is embedded first"
-_NOTHING: Final = TokenPlan(n_documents=0, n_tokens=0, n_bytes=0)
 
 
 class Layouts:
@@ -131,7 +130,7 @@ class Layouts:
     def _late(
         self, config: PipelineConfig, corpus: Corpus, chunks: Sequence[tuple[Chunk, ...]]
     ) -> LateVectors:
-        store, encoder = self._tokens(config)
+        encoder = self._models.token_encoder(config)
         assert encoder is not None
         prefixes = {chunk.prefix for some in chunks for chunk in some if chunk.prefix}
         model = encoder.model_version
@@ -141,7 +140,7 @@ class Layouts:
                 self._prefixes[prefix, model] = total
         return late_vectors(
             chunks,
-            self._tokens_of(corpus, store),
+            self._tokens_of(corpus, self._models.token_store(config)),
             {prefix: self._prefixes[prefix, model] for prefix in prefixes},
             dimension=encoder.dimension,
         )
@@ -160,18 +159,14 @@ class Layouts:
         }
         return [self._quick[key] for key in keys]
 
-    def _tokens(self, config: PipelineConfig) -> tuple[TokenStore, TokenEncoder | None]:
-        return self._models.token_store(config), self._models.token_encoder(config)
-
     def prepare(self, config: PipelineConfig, progress: Progress | None) -> str:
         """Add missing token vectors; why there can be no preview all the same."""
-        documents = self._reader.read().documents
-        plan = self._plan(config, documents)
-        if isinstance(plan, str):
-            return plan
-        store, encoder = self._tokens(config)
-        if plan.n_documents and encoder is not None:
-            store.build(documents, encoder, progress=_told(progress, plan))
+        plan, lacking = self._plan(config, self._reader.read().documents)
+        if plan.refused_because:
+            return f"{plan.refused_because}; {_ALL}"
+        if plan.n_documents:
+            what = f"tokens, {plan.n_bytes / 1e6:,.0f} MB"
+            build_tokens(self._models, config, lacking, plan, what=what, progress=progress)
         layout = self.layout(config, lambda: None)
         if config.retrieval.mode != "dense":
             self.count_terms(config, layout)
@@ -179,9 +174,9 @@ class Layouts:
 
     def _no_preview_because(self, config: PipelineConfig, documents: Sequence[Document]) -> str:
         """Why there can be no preview; empty where there can."""
-        plan = self._plan(config, documents)
-        if isinstance(plan, str):
-            return plan
+        plan, _ = self._plan(config, documents)
+        if plan.refused_because:
+            return f"{plan.refused_because}; {_ALL}"
         if not plan.n_documents:
             return ""
         return (
@@ -189,19 +184,16 @@ class Layouts:
             f"{plan.n_bytes / 1e6:,.1f} MB): prepare adds them; {_ALL}"
         )
 
-    def _plan(self, config: PipelineConfig, documents: Sequence[Document]) -> TokenPlan | str:
-        """What the token store lacks, or why it cannot have it."""
-        store, encoder = self._tokens(config)
-        if encoder is None:
-            version = self._models.encoder(config).model_version
-            return f"encoder {version} offers no token vectors; {_ALL}"
-        missing = set(store.missing(document.content_hash for document in documents))
-        if not missing:
-            return _NOTHING
-        if encoder.no_token_vectors_because:
-            return f"{encoder.no_token_vectors_because}; {_ALL}"
-        plan = store.plan([d for d in documents if d.content_hash in missing], encoder)
-        return f"{plan.refused_because}; {_ALL}" if plan.refused_because else plan
+    def _plan(
+        self, config: PipelineConfig, documents: Sequence[Document]
+    ) -> tuple[TokenPlan, list[Document]]:
+        """What the token store lacks of the documents, and which those are."""
+
+        def among(missing: set[str]) -> list[Document]:
+            return [document for document in documents if document.content_hash in missing]
+
+        hashes = [document.content_hash for document in documents]
+        return plan_tokens(self._models, config, hashes, among)
 
 
 @contextmanager
@@ -217,17 +209,3 @@ def collected_later() -> Iterator[None]:
         yield
     finally:
         gc.enable()
-
-
-def _told(progress: Progress | None, plan: TokenPlan) -> Callable[[int], None] | None:
-    if progress is None:
-        return None
-    done = 0
-    what = f"tokens, {plan.n_bytes / 1e6:,.0f} MB"
-
-    def report(n: int) -> None:
-        nonlocal done
-        done += n
-        progress(what, done, plan.n_tokens)
-
-    return report

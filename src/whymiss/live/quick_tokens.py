@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, Self
 import numpy as np
 
 from whymiss.embedding.document_tokens import BLOCK, DocumentTokens
-from whymiss.embedding.halves import widened
+from whymiss.embedding.float16 import widened
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

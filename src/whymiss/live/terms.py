@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
-from scipy import sparse
 
 from whymiss.retrieval.bm25 import TermIndex
 
@@ -75,14 +74,9 @@ class Terms:
             for document, some in zip(documents, chunks, strict=True):
                 lists += self._of_chunks(known[document.content_hash], some)
             vocabulary = dict(self._vocabulary)
-        lengths = np.array([len(terms) for terms in lists], dtype=np.float64)
-        bounds = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+        bounds = np.cumsum([0, *map(len, lists)])
         columns = np.concatenate([*lists, np.empty(0, np.int32)])
-        shape = (len(lists), max(len(vocabulary), 1))
-        ones = np.ones(len(columns), dtype=np.float32)
-        rows = sparse.csr_array((ones, columns, bounds), shape=shape)
-        rows.sum_duplicates()
-        return TermIndex(vocabulary, rows.tocsc(), lengths)
+        return TermIndex.of_columns(columns, bounds, vocabulary)
 
     def _words(self, document: Document) -> _Words:
         kept = self._documents.get(document.content_hash)

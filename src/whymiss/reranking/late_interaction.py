@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from whymiss.embedding.halves import widened
+from whymiss.embedding.float16 import widened
 from whymiss.errors import StoreError
 from whymiss.protocols import TokenOffsets, TokenVectors
 from whymiss.records import Chunk, Query

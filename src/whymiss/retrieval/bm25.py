@@ -67,11 +67,28 @@ class TermIndex:
         for text in texts:
             columns.extend(vocabulary.setdefault(term, len(vocabulary)) for term in split(text))
             bounds.append(len(columns))
-        shape = (len(texts), max(len(vocabulary), 1))
+        return cls.of_columns(np.array(columns, np.int32), np.array(bounds), vocabulary)
+
+    @classmethod
+    def of_columns(
+        cls, columns: NDArray[np.int32], bounds: NDArray[np.int64], vocabulary: dict[str, int]
+    ) -> TermIndex:
+        """Count terms that have their numbers: those of row i are columns[bounds[i]:bounds[i + 1]].
+
+        Both arrays are written over.
+
+        >>> columns, bounds = np.array([0, 1, 0], np.int32), np.array([0, 3])
+        >>> index = TermIndex.of_columns(columns, bounds, {"annual": 0, "plan": 1})
+        >>> index.postings("annual")[1].tolist(), index.lengths.tolist()
+        ([2.0], [3.0])
+        """
+        # First, because the matrix takes over the bounds and moves them.
+        lengths = np.diff(bounds).astype(np.float64)
+        shape = (len(lengths), max(len(vocabulary), 1))
         ones = np.ones(len(columns), dtype=np.float32)
-        rows = sparse.csr_array((ones, np.array(columns, np.int32), np.array(bounds)), shape=shape)
+        rows = sparse.csr_array((ones, columns, bounds), shape=shape)
         rows.sum_duplicates()
-        return cls(vocabulary, rows.tocsc(), np.diff(bounds).astype(np.float64))
+        return cls(vocabulary, rows.tocsc(), lengths)
 
     def postings(self, term: str) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
         """Rows that hold a term, and how often."""
