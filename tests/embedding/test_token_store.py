@@ -7,7 +7,6 @@ import random
 import shutil
 import sqlite3
 import subprocess
-import sys
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from children import child, let_go
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -340,24 +340,6 @@ def test_a_token_takes_few_bytes_beyond_its_vector(n_tokens: int, dimension: int
         assert record_bytes(n_tokens, dimension) <= 800 * n_tokens
 
 
-def child(folder: Path, round_number: int) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, str(SCRIPT), str(folder), str(round_number)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-
-
-def let_go(process: subprocess.Popen[str]) -> None:
-    """Wait until the child has imported everything, then let it start."""
-    assert process.stdout is not None
-    assert process.stdin is not None
-    assert process.stdout.readline() == "ready\n"
-    process.stdin.write("go\n")
-    process.stdin.flush()
-
-
 def encoded(process: subprocess.Popen[str]) -> int | None:
     """How many tokens it says it encoded; None when it was killed before it could say so."""
     out, _ = process.communicate()
@@ -379,11 +361,11 @@ def kill_at(process: subprocess.Popen[str], line: str, count: int, delay: float)
 
 def test_kills_at_any_moment_leave_a_store_that_tells_no_lie_and_converges(tmp_path: Path) -> None:
     chance, n_kills, interrupted = random.Random(11), 9, 0
-    waiting = child(tmp_path, 0)
+    waiting = child(SCRIPT, tmp_path, 0)
     for number in range(n_kills):
         running = waiting
         let_go(running)
-        waiting = child(tmp_path, number + 1)
+        waiting = child(SCRIPT, tmp_path, number + 1)
         delay = chance.uniform(0, 0.01)
         if number % 3:
             # Every round encodes more groups than that.
@@ -406,7 +388,7 @@ def test_kills_at_any_moment_leave_a_store_that_tells_no_lie_and_converges(tmp_p
 
 
 def test_two_processes_building_at_once_encode_everything_once(tmp_path: Path) -> None:
-    pair = [child(tmp_path, 0), child(tmp_path, 0)]
+    pair = [child(SCRIPT, tmp_path, 0), child(SCRIPT, tmp_path, 0)]
     for process in pair:
         let_go(process)
     shares = [encoded(process) or 0 for process in pair]

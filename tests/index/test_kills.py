@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import random
 import subprocess
-import sys
 import time
 import warnings
 from functools import cache
 from pathlib import Path
 
+from children import child, let_go
 from ingesting import Library, documents
 
 from whymiss.index import read_snapshot
@@ -17,25 +17,6 @@ from whymiss.records import Document
 
 SCRIPT = Path(__file__).with_name("ingesting.py")
 KILLS = 30
-
-
-def child(folder: Path, round_number: int) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, str(SCRIPT), str(folder), str(round_number)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-
-
-def let_go(process: subprocess.Popen[str]) -> float:
-    """Wait until the child has imported everything, then let it start."""
-    assert process.stdout is not None
-    assert process.stdin is not None
-    assert process.stdout.readline() == "ready\n"
-    process.stdin.write("go\n")
-    process.stdin.flush()
-    return time.monotonic()
 
 
 def finish(process: subprocess.Popen[str]) -> str:
@@ -86,18 +67,19 @@ def assert_reads_and_is_never_half(library: Library) -> None:
 def test_thirty_kills_leave_every_time_a_store_that_opens_and_in_the_end_the_same_rows(
     tmp_path: Path,
 ) -> None:
-    whole = child(tmp_path / "whole", 0)
-    started = let_go(whole)
+    whole = child(SCRIPT, tmp_path / "whole", 0)
+    let_go(whole)
+    started = time.monotonic()
     assert finish(whole) == "done\n"
     duration = time.monotonic() - started
 
     killed, moments = tmp_path / "killed", random.Random(7)
     interrupted = 0
-    waiting = child(killed, 0)
+    waiting = child(SCRIPT, killed, 0)
     for number in range(KILLS):
         running = waiting
         let_go(running)
-        waiting = child(killed, number + 1)
+        waiting = child(SCRIPT, killed, number + 1)
         time.sleep(moments.uniform(0, duration))
         running.kill()
         interrupted += finish(running) == ""
@@ -110,7 +92,7 @@ def test_thirty_kills_leave_every_time_a_store_that_opens_and_in_the_end_the_sam
     let_go(waiting)
     assert finish(waiting) == "done\n"
 
-    whole = child(tmp_path / "whole", KILLS)
+    whole = child(SCRIPT, tmp_path / "whole", KILLS)
     let_go(whole)
     assert finish(whole) == "done\n"
     one, other = Library(tmp_path / "whole"), Library(killed)
