@@ -32,6 +32,11 @@ def report(name: str, rows: list[dict[str, Any]], *, line_per_row: bool = False)
         for column in rows[0]:
             table.add_row(column, *(_shown(row[column]) for row in rows))
     Console(width=WIDE if line_per_row else None).print(table)
+    save(name, rows)
+
+
+def save(name: str, rows: Any) -> None:
+    """Write what was measured to results/<name>.json, with the versions it was measured on."""
     RESULTS.mkdir(exist_ok=True)
     body = {"python": platform.python_version(), "machine": platform.machine(), "rows": rows}
     (RESULTS / f"{name}.json").write_text(json.dumps(body, indent=1) + "\n", encoding="utf-8")

@@ -15,7 +15,7 @@ from whymiss.config import PipelineConfig
 from whymiss.embedding import TokenStore
 from whymiss.protocols import TokenVectors
 from whymiss.records import Document, Query, Trace
-from whymiss.reranking import LateInteractionReranker, encoded_tokens
+from whymiss.reranking import EncodedTokens, LateInteractionReranker
 from whymiss.testing import HashingEncoder
 from whymiss.workbench import Workbench
 
@@ -242,7 +242,7 @@ def test_a_chunk_of_an_earlier_text_never_reads_tokens_of_the_newer(tmp_path: Pa
     assert "no stored tokens" in trace.flags
     reranked = next(r for r in trace.rankings if r.stage == "rerank")
     encoder = HashingEncoder()
-    alone = LateInteractionReranker(encoder, encoded_tokens(encoder))
+    alone = LateInteractionReranker(encoder, EncodedTokens(encoder))
     query = Query(query_id="q", text="How long do refunds take?")
     (stale,) = [hit for hit in reranked.hits if hit.doc_id == "refunds"]
     assert by_id[stale.chunk_id].text == TEXTS["refunds"]

@@ -13,7 +13,12 @@ from whymiss.config import LATE_INTERACTION
 from whymiss.embedding import CachedEncoder, SentenceTransformersEncoder, TokenStore
 from whymiss.embedding.late_encoder import LateChunkingEncoder
 from whymiss.errors import ModelError
-from whymiss.reranking import CrossEncoderReranker, LateInteractionReranker, StoredTokens
+from whymiss.reranking import (
+    CrossEncoderReranker,
+    EncodedTokens,
+    LateInteractionReranker,
+    StoredTokens,
+)
 
 if TYPE_CHECKING:
     from whymiss.chunking import ChunkFunction
@@ -64,6 +69,7 @@ class Models:
         self._encoders: dict[EmbeddingConfig, CachedEncoder] = {}
         self._cross_encoders: dict[RerankConfig, Reranker] = {}
         self._token_stores: dict[str, TokenStore] = {}
+        self._late: dict[str, tuple[LateInteractionReranker, EncodedTokens]] = {}
         self._lock = threading.RLock()
 
     def encoder(self, config: PipelineConfig) -> CachedEncoder:
@@ -170,7 +176,8 @@ class Models:
         store = self.token_store(config)
 
         def make() -> LateInteractionReranker:
-            return LateInteractionReranker(encoder, StoredTokens(store, hash_of, encoder))
+            late, encoded = self._shared_late(encoder)
+            return late.over(StoredTokens(store, hash_of, encoded))
 
         def hash_of(doc_id: str) -> str | None:
             if space is None or doc_id in space.stale_documents():
@@ -180,5 +187,14 @@ class Models:
 
         if space is None:
             return make()
-        # Configurations over one space share it, and with it the questions it has read.
+        # Configurations over one space share it.
         return space.derived(("late interaction", store), make)
+
+    def _shared_late(self, encoder: TokenEncoder) -> tuple[LateInteractionReranker, EncodedTokens]:
+        """What has read the questions so far, and the passages that no token store holds."""
+        version = encoder.model_version
+        with self._lock:
+            if version not in self._late:
+                encoded = EncodedTokens(encoder)
+                self._late[version] = LateInteractionReranker(encoder, encoded), encoded
+            return self._late[version]

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from whymiss import frames
 from whymiss.building import Builder, IngestReport
 from whymiss.config import PipelineConfig
+from whymiss.diagnoser import Diagnoser
 from whymiss.documents import Limits
 from whymiss.embedding import CachedEncoder, VectorCache
 from whymiss.errors import DocumentError, StoreError
@@ -39,7 +40,10 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from whymiss.chunking import ChunkFunction
+    from whymiss.diagnosis.locating import Given
+    from whymiss.diagnosis.records import Diagnosis
     from whymiss.evaluating import Questions
+    from whymiss.evaluation.labels import Question
     from whymiss.evaluation.readiness import Thresholds
     from whymiss.evaluation.run import EvaluationRun
     from whymiss.evaluation.statistics import Comparison
@@ -122,6 +126,7 @@ class Workbench:
         )  # fmt: skip
         self._builder = Builder(self.store, self._models)
         self._spaces = Spaces(self.store, self._models)
+        self._diagnoser = Diagnoser(self._models, self._spaces)
         self._evaluator = Evaluator(
             self.store, self._models, self._spaces, pipeline=self._pipeline_over
         )
@@ -360,6 +365,48 @@ class Workbench:
         return make_report(
             self, run, asked, holdout=answered, thresholds=thresholds, n_worst=n_worst,
             allowed=allowed, progress=progress,
+        )  # fmt: skip
+
+    def diagnose(
+        self,
+        question: str | Query | Question | Trace,
+        *,
+        evidence: Given | None = None,
+        expected: str | None = None,
+        config: PipelineConfig | None = None,
+        labelled: Questions | None = None,
+        repairs: bool = True,
+        rebuild: bool = False,
+        answers: bool = True,
+        progress: Progress | None = None,
+    ) -> Diagnosis:
+        """Walk a wrong answer to the step that lost the evidence, prove the cause, price repairs.
+
+        Parameters
+        ----------
+        question : its text, a query (with principals and filter), a labelled question, or the
+            trace of a request that kept its text.
+        evidence : where the answer stands: spans, a quote, a chunk or passage that was picked; a
+            list of them when all are needed. By default what the question itself is labelled with.
+        expected : the right answer; it is looked for in the documents, and the places that were
+            considered are in `candidates`. Without evidence nothing is ever called proven.
+        labelled : a file or list of labelled questions; repairs are priced by what they do to
+            them, and hubs are told by them.
+        repairs : whether repairs are looked for.
+        rebuild : whether repairs are tried for which every chunk is made and embedded anew.
+        answers : whether answers are written and judged; without them a run ends with the context.
+        progress : called with (what, done, total).
+
+        Raises
+        ------
+        IndexNotFoundError, IndexMismatchError : the configured index is missing or different.
+        InvalidRecordError : the evidence is not understood.
+        TraceError : the trace keeps no text.
+        """
+        return self._diagnoser.diagnose(
+            question, config or self.config, evidence=evidence, expected=expected,
+            labelled=labelled, repairs=repairs, rebuild=rebuild, answers=answers,
+            progress=progress,
         )  # fmt: skip
 
     def space(self, config: PipelineConfig | None = None) -> SearchSpace:

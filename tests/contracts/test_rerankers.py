@@ -14,9 +14,9 @@ from whymiss.protocols import Reranker
 from whymiss.records import Chunk, Document, Query, Ranking
 from whymiss.reranking import (
     CrossEncoderReranker,
+    EncodedTokens,
     LateInteractionReranker,
     StoredTokens,
-    encoded_tokens,
     rerank,
 )
 from whymiss.testing import HashingEncoder
@@ -58,11 +58,11 @@ def reranker(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
     if request.param == "own":
         return ByCosine()
     if request.param == "late interaction, encoded":
-        return LateInteractionReranker(encoder, encoded_tokens(encoder))
+        return LateInteractionReranker(encoder, EncodedTokens(encoder))
     if request.param == "late interaction, stored":
         store = TokenStore(tmp_path_factory.mktemp("tokens"), encoder.model_version)
         store.build([DOCUMENT], encoder)
-        tokens_of = StoredTokens(store, lambda _: DOCUMENT.content_hash, encoder)
+        tokens_of = StoredTokens(store, lambda _: DOCUMENT.content_hash, EncodedTokens(encoder))
         return LateInteractionReranker(encoder, tokens_of)
     return CrossEncoderReranker(request.getfixturevalue("cross_encoder_config"))
 

@@ -18,10 +18,10 @@ from whymiss.evaluation import Question
 from whymiss.evaluation.pinning import LabelProblem
 from whymiss.evaluation.run import EvaluationRun
 from whymiss.evaluation.statistics import compare
+from whymiss.pages.markup import Markup, join, tag, visible
+from whymiss.pages.style import STYLE
 from whymiss.records import Document
 from whymiss.report import Report, html, make_report, write
-from whymiss.report.markup import Markup, join, tag, visible
-from whymiss.report.style import STYLE
 from whymiss.retrieval import parse_where
 from whymiss.testing import HashingEncoder
 from whymiss.workbench import Workbench

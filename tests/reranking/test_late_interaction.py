@@ -14,7 +14,7 @@ from whymiss.config import RerankConfig
 from whymiss.embedding import TokenStore
 from whymiss.protocols import Reranker
 from whymiss.records import Chunk, Document, Query, Ranking
-from whymiss.reranking import LateInteractionReranker, StoredTokens, encoded_tokens, rerank
+from whymiss.reranking import EncodedTokens, LateInteractionReranker, StoredTokens, rerank
 from whymiss.reranking.late_interaction import max_similarities
 from whymiss.testing import HashingEncoder
 
@@ -57,7 +57,7 @@ class _Unused(HashingEncoder):
 def stored(tmp_path: Path) -> LateInteractionReranker:
     store = TokenStore(tmp_path, ENCODER.model_version)
     store.build(list(DOCUMENTS.values()), ENCODER)
-    tokens_of = StoredTokens(store, lambda doc_id: DOCUMENTS[doc_id].content_hash, _Unused())
+    tokens_of = StoredTokens(store, lambda doc_id: DOCUMENTS[doc_id].content_hash, EncodedTokens(_Unused()))
     return LateInteractionReranker(ENCODER, tokens_of)
 
 
@@ -66,7 +66,7 @@ def reranker(request: pytest.FixtureRequest) -> LateInteractionReranker:
     if request.param == "stored":
         found: LateInteractionReranker = request.getfixturevalue("stored")
         return found
-    return LateInteractionReranker(ENCODER, encoded_tokens(ENCODER))
+    return LateInteractionReranker(ENCODER, EncodedTokens(ENCODER))
 
 
 def brute_force(query: Any, passage: Any) -> list[float]:
@@ -203,17 +203,17 @@ def test_a_chunk_whose_document_is_not_stored_is_encoded_by_itself(tmp_path: Pat
     store = TokenStore(tmp_path, encoder.model_version)
     store.build([DOCUMENTS["billing"]], encoder)
     ASKED.clear()
-    tokens_of = StoredTokens(store, lambda doc_id: DOCUMENTS[doc_id].content_hash, encoder)
+    tokens_of = StoredTokens(store, lambda doc_id: DOCUMENTS[doc_id].content_hash, EncodedTokens(encoder))
     reranker = LateInteractionReranker(encoder, tokens_of)
     scores = reranker.scores(QUERY, CHUNKS)
     assert [text for text in ASKED if text != QUERY.text] == [CHUNKS[0].text]
-    alone = LateInteractionReranker(encoder, encoded_tokens(encoder)).scores(QUERY, CHUNKS)
+    alone = LateInteractionReranker(encoder, EncodedTokens(encoder)).scores(QUERY, CHUNKS)
     assert scores[0] == alone[0]
     # Read in the whole document, the vectors of this encoder are others.
     assert scores[1] != pytest.approx(alone[1], abs=1e-4)
     assert reranker.lacks(CHUNKS)
     assert not reranker.lacks(CHUNKS[1:])
-    assert not LateInteractionReranker(encoder, encoded_tokens(encoder)).lacks(CHUNKS)
+    assert not LateInteractionReranker(encoder, EncodedTokens(encoder)).lacks(CHUNKS)
 
 
 def test_tokens_of_another_text_are_never_read(tmp_path: Path) -> None:
@@ -221,8 +221,8 @@ def test_tokens_of_another_text_are_never_read(tmp_path: Path) -> None:
     edited = Document(doc_id="billing", text="Nothing of what was there before is left of it now.")
     store.build([edited], ENCODER)
     # The chunk was cut from an earlier text, whose hash nobody knows any more.
-    stale = LateInteractionReranker(ENCODER, StoredTokens(store, lambda _: None, ENCODER))
-    alone = LateInteractionReranker(ENCODER, encoded_tokens(ENCODER))
+    stale = LateInteractionReranker(ENCODER, StoredTokens(store, lambda _: None, EncodedTokens(ENCODER)))
+    alone = LateInteractionReranker(ENCODER, EncodedTokens(ENCODER))
     assert stale.scores(QUERY, CHUNKS) == alone.scores(QUERY, CHUNKS)
     assert stale.parts(QUERY, CHUNKS[2]) == alone.parts(QUERY, CHUNKS[2])
     assert stale.lacks(CHUNKS[2:3])
@@ -235,7 +235,7 @@ def test_a_damaged_store_costs_time_and_not_the_answer(
     for shard in tmp_path.glob("*.tokens"):
         shard.write_bytes(b"")
     store = TokenStore(tmp_path, ENCODER.model_version)
-    tokens_of = StoredTokens(store, lambda doc_id: DOCUMENTS[doc_id].content_hash, ENCODER)
+    tokens_of = StoredTokens(store, lambda doc_id: DOCUMENTS[doc_id].content_hash, EncodedTokens(ENCODER))
     found = LateInteractionReranker(ENCODER, tokens_of).scores(QUERY, CHUNKS)
     assert found == pytest.approx(expected, abs=1e-4)
 
@@ -249,7 +249,7 @@ def test_with_the_packaged_model_the_right_answer_wins_by_its_words(tmp_path: Pa
     store = TokenStore(tmp_path, encoder.model_version)
     store.build(list(DOCUMENTS.values()), encoder)
     reranker = LateInteractionReranker(
-        encoder, StoredTokens(store, lambda doc_id: DOCUMENTS[doc_id].content_hash, encoder)
+        encoder, StoredTokens(store, lambda doc_id: DOCUMENTS[doc_id].content_hash, EncodedTokens(encoder))
     )
     query = Query(query_id="q", text="How long until I get my money back?")
     scores = reranker.scores(query, CHUNKS[:3])

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from whymiss.reranking.cross_encoder import CrossEncoderReranker
 from whymiss.reranking.late_interaction import (
+    EncodedTokens,
     LateInteractionReranker,
     StoredTokens,
     TokenMatch,
-    encoded_tokens,
 )
 from whymiss.reranking.rerank import rerank
 
 __all__ = [
     "CrossEncoderReranker",
+    "EncodedTokens",
     "LateInteractionReranker",
     "StoredTokens",
     "TokenMatch",
-    "encoded_tokens",
     "rerank",
 ]

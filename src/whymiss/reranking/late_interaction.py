@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 _QUESTIONS_KEPT: Final = 1024
 _DOCUMENTS_KEPT: Final = 4096
+_ENCODED_KEPT: Final = 256
 _DECIMALS: Final = 6
 _NOTHING: Final = -1.0
 """Similarity to a passage without tokens: the lowest there is."""
@@ -65,7 +66,7 @@ class LateInteractionReranker:
     ----------
     encoder : gives the question's token vectors.
     tokens_of : gives the chunks' token vectors, of the same encoder: `StoredTokens` (milliseconds)
-        or `encoded_tokens` (runs the model on every chunk).
+        or `EncodedTokens` (runs the model on every chunk).
 
     Examples
     --------
@@ -73,7 +74,7 @@ class LateInteractionReranker:
     >>> encoder = HashingEncoder()
     >>> chunk = Chunk(chunk_id="c", doc_id="faq", start=9, end=31, text="Refunds take ten days.",
     ...               n_tokens=7, parent_start=9, parent_end=31)
-    >>> reranker = LateInteractionReranker(encoder, encoded_tokens(encoder))
+    >>> reranker = LateInteractionReranker(encoder, EncodedTokens(encoder))
     >>> query = Query(query_id="q", text="refunds when")
     >>> [round(score, 1) for score in reranker.scores(query, [chunk])]
     [0.5]
@@ -92,6 +93,12 @@ class LateInteractionReranker:
     def model_version(self) -> str:
         """The encoder's version, marked as late interaction."""
         return f"maxsim:{self._encoder.model_version}"
+
+    def over(self, tokens_of: TokensOf) -> LateInteractionReranker:
+        """The same reranker over other passages; questions that one has read both have read."""
+        made = LateInteractionReranker(self._encoder, tokens_of)
+        made._asked, made._lock = self._asked, self._lock
+        return made
 
     def lacks(self, chunks: Sequence[Chunk]) -> bool:
         """Whether tokens of some of these chunks are not stored where they should be."""
@@ -147,15 +154,15 @@ class StoredTokens:
     ----------
     hash_of : content hash of a document (by doc_id) as it was when its chunks were cut from it;
         None where that is not known. A newer hash would give the tokens of another text.
-    encoder : the one whose tokens are stored.
+    encoded : gives the tokens of chunks that are not stored, from the model.
     """
 
     def __init__(
-        self, store: TokenStore, hash_of: Callable[[str], str | None], encoder: TokenEncoder
+        self, store: TokenStore, hash_of: Callable[[str], str | None], encoded: TokensOf
     ) -> None:
         self._store = store
         self._hash_of = hash_of
-        self._encoded = encoded_tokens(encoder)
+        self._encoded = encoded
         self._found: dict[str, DocumentTokens] = {}
 
     def __call__(self, chunks: Sequence[Chunk]) -> list[TokenVectors]:
@@ -206,22 +213,31 @@ def _touching(tokens: DocumentTokens, chunk: Chunk) -> TokenVectors:
     )
 
 
-def encoded_tokens(encoder: TokenEncoder) -> TokensOf:
-    """Chunks' tokens from the model itself, each chunk read by itself; nothing is kept."""
+class EncodedTokens:
+    """Chunks' tokens from the model itself, each chunk read by itself; those read last are kept."""
 
-    def tokens_of(chunks: Sequence[Chunk]) -> list[TokenVectors]:
-        found = encoder.document_tokens([chunk.text for chunk in chunks])
-        return [
-            TokenVectors(
-                vectors=tokens.vectors,
-                offsets=TokenOffsets(
-                    tokens.offsets.starts + chunk.start, tokens.offsets.ends + chunk.start
-                ),
-            )
-            for chunk, tokens in zip(chunks, found, strict=True)
-        ]
+    def __init__(self, encoder: TokenEncoder) -> None:
+        self._encoder = encoder
+        self._read: OrderedDict[str, TokenVectors] = OrderedDict()
+        self._lock = threading.Lock()
 
-    return tokens_of
+    def __call__(self, chunks: Sequence[Chunk]) -> list[TokenVectors]:
+        """The tokens of chunks, with offsets in their documents."""
+        with self._lock:
+            known = {c.text: self._read[c.text] for c in chunks if c.text in self._read}
+        new = [text for text in dict.fromkeys(c.text for c in chunks) if text not in known]
+        if new:
+            known.update(zip(new, self._encoder.document_tokens(new), strict=True))
+        with self._lock:
+            self._read.update(known)
+            while len(self._read) > _ENCODED_KEPT:
+                self._read.popitem(last=False)
+        return [_moved(known[chunk.text], chunk.start) for chunk in chunks]
+
+
+def _moved(tokens: TokenVectors, start: int) -> TokenVectors:
+    offsets = TokenOffsets(tokens.offsets.starts + start, tokens.offsets.ends + start)
+    return TokenVectors(vectors=tokens.vectors, offsets=offsets)
 
 
 def max_similarities(

@@ -1,0 +1,1 @@
+"""From a wrong answer to its proven cause and the smallest repair."""

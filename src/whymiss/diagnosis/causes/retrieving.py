@@ -1,0 +1,236 @@
+"""Causes in finding and ordering candidates: S4 depth, S5 branch, S6 fusion, S7 reranker, S8 k."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import partial
+from typing import Final
+
+from whymiss.diagnosis.case import Case
+from whymiss.diagnosis.causes.cause import Cause, Look, Patch, fine
+from whymiss.diagnosis.rerankers import InParts, Turned
+from whymiss.diagnosis.scene import Replaced, Scene
+from whymiss.protocols import Reranker
+
+USUAL_DEPTH: Final = 50
+LARGEST_DEPTH: Final = 500
+FRONT: Final = 5
+"""Evidence within the first so many was found well; that the context lacks it is the cutoff's."""
+
+_SHALLOW: Final = 4
+_OTHER: Final = {"dense": "bm25", "bm25": "dense"}
+
+
+def shallow(case: Case) -> Look:
+    """S4: the evidence is beyond the candidates that are handed on."""
+    knobs = case.scene.config.retrieval
+    depth = knobs.candidate_depth
+    small = depth < max(_SHALLOW * knobs.k, USUAL_DEPTH // 2)
+    if case.rank is not None and not small:
+        return fine(f"the evidence is among the candidates, at {case.rank} of depth {depth}")
+    said = (
+        f"the evidence is not among the first {depth} candidates of any branch"
+        if case.rank is None
+        else f"the evidence is at {case.rank} of {depth} candidates"
+    )
+    deeper = [d for d in (USUAL_DEPTH, LARGEST_DEPTH) if d > depth]
+    return Look(
+        says=said,
+        deviation=f"{said}; depth {depth} for k {knobs.k} leaves little to order" if small else "",
+        definite=small,
+        patches=tuple(
+            Patch(says=f"depth {d}", apply=partial(_deeper, case.scene, d)) for d in deeper
+        ),
+        numbers={"candidate_depth": depth},
+    )
+
+
+def _deeper(scene: Scene, depth: int) -> Scene:
+    read = max(scene.config.rerank.depth, depth)
+    return scene.configured({"retrieval.candidate_depth": depth, "rerank.depth": read})
+
+
+def blind(case: Case) -> Look:
+    """S5: the branch that would have found the evidence does not run, or finds nothing."""
+    if not case.lost:
+        return fine("the evidence was found")
+    here = {stage: case.run.rank(found) for stage, found in case.run.branches.items()}
+    k = case.scene.config.retrieval.k
+    if len(here) == 2:
+        return _blind_of_two(case, here, k)
+    ran = next(iter(here))
+    other = _OTHER[ran]
+    there = case.lab.run(case.scene.configured({"retrieval.mode": other}))
+    rank = there.rank(there.branches[other])
+    said = f"{ran} has the evidence at {_place(here[ran])}, {other} would have it at {_place(rank)}"
+    found = rank is not None and rank <= k
+    worse = here[ran] is None or here[ran] > max(FRONT, k)  # type: ignore[operator]
+    return Look(
+        says=said,
+        deviation=said if found else "",
+        definite=found and worse,
+        patches=(
+            Patch(says="both branches",
+                  apply=lambda: case.scene.configured({"retrieval.mode": "hybrid"})),
+            Patch(says=f"{other} alone",
+                  apply=lambda: case.scene.configured({"retrieval.mode": other})),
+        ),
+        numbers={"rank": here[ran], "rank_of_other": rank},
+    )  # fmt: skip
+
+
+def _blind_of_two(case: Case, here: Mapping[str, int | None], k: int) -> Look:
+    """In hybrid mode: one branch drags the other down, or finds nothing at all."""
+    said = " and ".join(f"{stage} has the evidence at {_place(r)}" for stage, r in here.items())
+    empty = [stage for stage, found in case.run.branches.items() if not len(found.rows)]
+    seeing = [s for s, r in here.items() if r is not None and r <= k]
+    blind_one = [s for s, r in here.items() if r is None]
+    patches = [
+        Patch(says=f"{stage} alone",
+              apply=partial(case.scene.configured, {"retrieval.mode": stage}))
+        for stage in here if stage not in blind_one
+    ]  # fmt: skip
+    repaired = _usual_terms(case)
+    if repaired:
+        patches.insert(0, Patch(says="BM25 with the usual stemmer and stop words",
+                                apply=lambda: case.scene.configured(repaired)))  # fmt: skip
+    deviation = ""
+    if repaired and case.run.branches["bm25"] is not None:
+        bm25 = case.lab.run(case.scene.configured(repaired))
+        before, after = here.get("bm25"), bm25.rank(bm25.branches["bm25"])
+        if after is not None and (before is None or after < before):
+            deviation = (f"with stemmer {case.scene.config.retrieval.stemmer!r} bm25 has the "
+                         f"evidence at {_place(before)}, with the usual one at {after}")  # fmt: skip
+    return Look(
+        says=said,
+        deviation=deviation or (said if empty else ""),
+        definite=bool(deviation or empty),
+        patches=tuple(patches) if seeing or deviation or empty else (),
+        numbers={f"rank_{stage}": rank for stage, rank in here.items()},
+    )
+
+
+def _usual_terms(case: Case) -> dict[str, object]:
+    """The knobs of BM25's terms that are not the usual ones."""
+    usual = {"retrieval.stemmer": "english", "retrieval.stop_words": True,
+             "retrieval.bm25_k1": 1.5, "retrieval.bm25_b": 0.75}  # fmt: skip
+    here = case.scene.config.flat()
+    return {knob: value for knob, value in usual.items() if here[knob] != value}
+
+
+def _place(rank: int | None) -> str:
+    return "no rank" if rank is None else f"rank {rank}"
+
+
+def fusion_demotes(case: Case) -> Look:
+    """S6: a branch had the evidence in front, and merging put it back."""
+    if "fuse" not in case.run.stages:
+        return fine("one branch runs alone: nothing is merged")
+    knobs = case.scene.config.retrieval
+    fused = case.run.rank(case.run.stages["fuse"])
+    branches = {stage: case.run.rank(found) for stage, found in case.run.branches.items()}
+    best = min((rank for rank in branches.values() if rank is not None), default=None)
+    said = f"{', '.join(f'{s} {_place(r)}' for s, r in branches.items())}; merged {_place(fused)}"
+    demoted = best is not None and best <= knobs.k and (fused is None or fused > knobs.k)
+    uneven = abs(knobs.dense_weight - 0.5) > 0.25
+    patches = [
+        Patch(says="both branches at equal weight",
+              apply=lambda: case.scene.configured({"retrieval.dense_weight": 0.5})),
+    ] if uneven else []  # fmt: skip
+    patches.append(Patch(
+        says=f"fusion by {'scores' if knobs.fusion == 'rrf' else 'ranks'}, at equal weight",
+        apply=lambda: case.scene.configured({
+            "retrieval.fusion": "weighted" if knobs.fusion == "rrf" else "rrf",
+            "retrieval.dense_weight": 0.5,
+        }),
+    ))  # fmt: skip
+    return Look(
+        says=said,
+        deviation=f"{said} (dense_weight {knobs.dense_weight})" if demoted or uneven else "",
+        definite=uneven and _better(best, fused),
+        patches=tuple(patches) if _better(best, fused) else (),
+        numbers={"best_branch_rank": best, "fused_rank": fused},
+    )
+
+
+def _better(one: int | None, other: int | None) -> bool:
+    return one is not None and (other is None or one < other)
+
+
+def reranker_demotes(case: Case) -> Look:
+    """S7: the reranker puts the evidence back."""
+    if "rerank" not in case.run.stages or case.scene.reranker is None:
+        return fine("no reranker runs")
+    k = case.scene.config.retrieval.k
+    before, after = case.before, case.rank
+    said = f"before reranking {_place(before)}, after it {_place(after)}"
+    worse = _better(before, after)
+    demoted = before is not None and before <= k and (after is None or after > k)
+    far = before is not None and (after is None or after > before + 2 * k)
+    return Look(
+        says=said,
+        deviation=said if worse else "",
+        definite=demoted or far,
+        patches=(
+            Patch(says="without the reranker", apply=lambda: without_reranker(case.scene)),
+            Patch(
+                says="the reranker's scores turned round",
+                apply=lambda: with_reranker(case.scene, Turned),
+            ),
+            Patch(
+                says="passages read in parts, the best part counted",
+                apply=lambda: with_reranker(case.scene, InParts),
+            ),
+        )
+        if worse
+        else (),
+        numbers={"rank_before": before, "rank_after": after},
+    )
+
+
+def with_reranker(scene: Scene, make: Callable[[Reranker], Reranker]) -> Scene:
+    """The scene with its reranker put into another."""
+    made: dict[int, Reranker] = {}
+
+    def replaced(found: Reranker | None) -> Reranker | None:
+        if found is None:
+            return None
+        return made.setdefault(id(found), make(found))
+
+    return replace(scene, models=Replaced(source=scene.models, replace_reranker=replaced))
+
+
+def without_reranker(scene: Scene) -> Scene:
+    """The scene without its reranker, the caller's own too."""
+    models = Replaced(source=scene.models, replace_reranker=lambda _: None)
+    return replace(scene.configured({"rerank.model": ""}), models=models)
+
+
+def cut_off(case: Case) -> Look:
+    """S8: the evidence stands behind the first k."""
+    k, rank = case.scene.config.retrieval.k, case.rank
+    if rank is None:
+        return fine("the evidence is not among the candidates at all")
+    if rank <= k or not case.lost:
+        return fine(f"the evidence is at {rank}, within k {k}")
+    roomy = rank <= case.room
+    said = f"the evidence is at {rank}, k is {k}, and the budget has room for about {case.room}"
+    depth = max(case.scene.config.retrieval.candidate_depth, rank)
+    return Look(
+        says=said,
+        deviation=said if roomy else "",
+        definite=rank <= FRONT,
+        patches=(
+            Patch(says=f"k {rank}", apply=lambda: case.scene.configured(
+                {"retrieval.k": rank, "retrieval.candidate_depth": depth})),
+        ),
+        numbers={"rank": rank, "k": k, "room": case.room},
+    )  # fmt: skip
+
+
+SHALLOW = Cause(code="S4", name="CandidatesTooShallow", stage="candidates", look=shallow)
+BLIND = Cause(code="S5", name="BlindBranch", stage="candidates", look=blind)
+FUSION_DEMOTES = Cause(code="S6", name="FusionDemotes", stage="fuse", look=fusion_demotes)
+RERANKER_DEMOTES = Cause(code="S7", name="RerankerDemotes", stage="rerank", look=reranker_demotes)
+CUT_OFF = Cause(code="S8", name="CutOffByK", stage="select", look=cut_off)

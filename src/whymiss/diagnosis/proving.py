@@ -1,0 +1,250 @@
+"""Proof by patch: put one thing right, keep all else, run on from there, see whether it helps."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+from whymiss.diagnosis.case import Case
+from whymiss.diagnosis.causes import ANSWERING, BELIEVED, CAUSES, RIVALS, Cause, Look
+from whymiss.diagnosis.causes.rows import APPROXIMATE_MISS
+from whymiss.diagnosis.lab import Lab, Run
+from whymiss.diagnosis.records import Finding, Verdict
+from whymiss.diagnosis.scene import Scene
+
+Step = Callable[[str, int, int], None]
+
+_MOST_PATCHES: Final = 4
+"""Patches that are put on top of each other before a loss is called unexplained."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tried:
+    """A cause that was looked at in a case, and the best run that one of its patches led to."""
+
+    cause: Cause
+    look: Look
+    stage: str
+    patch: str = ""
+    run: Run | None = None
+
+    @property
+    def reached(self) -> float:
+        """How far in front the patch brings the evidence: 1 at rank 1, towards 0 behind."""
+        rank = self.run.rank(self.run.ordered) if self.run is not None else None
+        return 1 / rank if rank else 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proof:
+    """What was tried, and which patches together bring the question through.
+
+    tried : every cause, as it stands in the scene itself.
+    needed : the causes whose patches bring it through, most believed first; several stand for
+        alternatives when `together` is false, and are all needed when it is true.
+    mended : the run in which it came through; None when it never did.
+    """
+
+    tried: tuple[Tried, ...]
+    needed: tuple[Tried, ...]
+    together: bool
+    mended: Run | None
+
+
+def prove(lab: Lab, scene: Scene, *, step: Step | None = None) -> Proof:
+    """Try every cause on a scene that went wrong.
+
+    First each cause by itself. Where none helps, the most believed of those that bring the
+    evidence further is put right for good, and all are tried again from there; a patch that turns
+    out not to be needed is taken back.
+    """
+    run = lab.run(scene)
+    goal = _goal(run)
+    if scene.config.index.ann != "none":
+        return _prove_approximate(lab, run, goal, step)
+    tried = _try_all(Case(lab, run), goal, step)
+    helping = _by_belief([t for t in tried if t.run is not None and goal(t.run)])
+    if helping:
+        best = helping[0].run
+        return Proof(tried=tuple(tried), needed=tuple(helping), together=False, mended=best)
+    chain = _chain(lab, tried, goal)
+    if chain is None:
+        return Proof(tried=tuple(tried), needed=(), together=False, mended=None)
+    needed = _needed(lab, scene, chain, goal)
+    return Proof(
+        tried=tuple(tried), needed=tuple(_by_belief(needed)), together=len(needed) > 1,
+        mended=chain[-1].run,
+    )  # fmt: skip
+
+
+def _prove_approximate(
+    lab: Lab,
+    run: Run,
+    goal: Callable[[Run], bool],
+    step: Step | None,
+) -> Proof:
+    """Approximate search is tried before all else: no other patch can be made beneath its index."""
+    case = Case(lab, run)
+    first = _tried(case, APPROXIMATE_MISS, goal)
+    exact = lab.run(run.scene.configured({"index.ann": "none"}))
+    if goal(exact):
+        looks = {t.cause.code: t for t in suspect(lab, run)}
+        looks[APPROXIMATE_MISS.code] = first
+        return Proof(tried=tuple(looks.values()), needed=(first,), together=False, mended=exact)
+    proof = prove(lab, exact.scene, step=step)
+    tried = tuple(first if t.cause is APPROXIMATE_MISS else t for t in proof.tried)
+    if not proof.needed or not exact.reach > run.reach:
+        return replace(proof, tried=tried)
+    return replace(proof, tried=tried, needed=(first, *proof.needed), together=True)
+
+
+def suspect(lab: Lab, run: Run) -> tuple[Tried, ...]:
+    """Every cause looked at, and nothing tried: what rules alone can tell."""
+    case = Case(lab, run)
+    return tuple(
+        Tried(cause=cause, look=cause.look(case), stage=cause.stage_in(case)) for cause in CAUSES
+    )
+
+
+def _goal(run: Run) -> Callable[[Run], bool]:
+    """What a patch must reach: the evidence in the context, else a sound answer."""
+    if run.ending == "wrong answer":
+        return lambda after: after.ending == "healthy"
+    return lambda after: after.delivered
+
+
+def _try_all(case: Case, goal: Callable[[Run], bool], step: Step | None = None) -> list[Tried]:
+    tried = []
+    for number, cause in enumerate(CAUSES):
+        if step is not None:
+            step(f"diagnose: {cause.name}", number, len(CAUSES))
+        tried.append(_tried(case, cause, goal))
+    return tried
+
+
+def _tried(case: Case, cause: Cause, goal: Callable[[Run], bool]) -> Tried:
+    look = cause.look(case)
+    stage = cause.stage_in(case)
+    best: tuple[str, Run] | None = None
+    fitting = case.run.delivered == (cause in ANSWERING)
+    for patch in look.patches if fitting else ():
+        run = case.lab.run(patch.apply())
+        if goal(run):
+            return Tried(cause=cause, look=look, stage=stage, patch=patch.says, run=run)
+        if best is None or run.reach > best[1].reach:
+            best = patch.says, run
+    if best is None:
+        return Tried(cause=cause, look=look, stage=stage)
+    return Tried(cause=cause, look=look, stage=stage, patch=best[0], run=best[1])
+
+
+def belief(tried: Tried) -> tuple[bool, bool, int, float, int]:
+    """The order in which proofs are believed: lower is first."""
+    order = BELIEVED.index(tried.cause)
+    rival = tried.look.definite and tried.cause in RIVALS
+    # Rivals stand together, where the first of them stands in the order.
+    place = min(BELIEVED.index(cause) for cause in RIVALS) if rival else order
+    gained = -tried.reached if rival else 0.0
+    return not tried.look.definite, not tried.look.deviation, place, gained, order
+
+
+def _by_belief(some: Sequence[Tried]) -> list[Tried]:
+    return sorted(some, key=belief)
+
+
+def _chain(
+    lab: Lab,
+    first: Sequence[Tried],
+    goal: Callable[[Run], bool],
+) -> list[Tried] | None:
+    """Patches put on top of each other until the question comes through."""
+    chain: list[Tried] = []
+    tried = list(first)
+    while len(chain) < _MOST_PATCHES:
+        known = {link.cause.code for link in chain}
+        here = chain[-1].run if chain else None
+        further = [
+            t for t in tried
+            if t.run is not None and t.cause.code not in known and _is_further(t.run, here, lab)
+        ]  # fmt: skip
+        if not further:
+            return None
+        chain.append(min(further, key=belief))
+        link = chain[-1].run
+        assert link is not None
+        if goal(link):
+            return chain
+        tried = _try_all(Case(lab, link), goal)
+        helping = _by_belief([t for t in tried if t.run is not None and goal(t.run)])
+        if helping:
+            return [*chain, helping[0]]
+    return None
+
+
+def _is_further(run: Run, before: Run | None, lab: Lab) -> bool:
+    return before is None or run.reach > before.reach
+
+
+def _needed(
+    lab: Lab,
+    scene: Scene,
+    chain: Sequence[Tried],
+    goal: Callable[[Run], bool],
+) -> list[Tried]:
+    """The links of a chain without which the others do not help."""
+    needed = list(chain)
+    for link in chain:
+        rest = [other for other in needed if other is not link]
+        if rest and _helps(lab, scene, [other.cause for other in rest], goal):
+            needed = rest
+    return needed
+
+
+def _helps(
+    lab: Lab,
+    scene: Scene,
+    causes: Sequence[Cause],
+    goal: Callable[[Run], bool],
+) -> bool:
+    """Whether patching just these causes, one after the other, brings the question through."""
+    run = lab.run(scene)
+    for cause in causes:
+        after = _tried(Case(lab, run), cause, goal).run
+        if after is None:
+            continue
+        if goal(after):
+            return True
+        run = after
+    return False
+
+
+def verdict_of(tried: Tried, needed: Sequence[Tried]) -> Verdict:
+    """What may be said of a cause."""
+    if tried.look.unknown:
+        return "unknown"
+    if tried.cause.code in {link.cause.code for link in needed}:
+        return "proven"
+    return "implicated" if tried.look.deviation else "cleared"
+
+
+def finding_of(
+    tried: Tried, verdict: Verdict, before: Run, *, together_with: tuple[str, ...] = ()
+) -> Finding:
+    """A cause with its verdict, as it is told."""
+    rank, after = before.rank(before.ordered), None
+    if tried.run is not None:
+        after = tried.run.rank(tried.run.ordered)
+    severity = rank - after if rank is not None and after is not None else None
+    return Finding(
+        cause=tried.cause.code,
+        name=tried.cause.name,
+        stage=tried.stage,
+        verdict=verdict,
+        says=tried.look.says,
+        deviation=tried.look.deviation,
+        patch=tried.patch,
+        severity=severity,
+        together_with=together_with,
+        numbers=dict(tried.look.numbers),
+    )
