@@ -46,7 +46,7 @@ from whymiss.diagnosis.rebuilding import Rebuilds
 from whymiss.diagnosis.records import Diagnosis
 from whymiss.diagnosis.repairs.search import changes_for, search
 from whymiss.diagnosis.scene import Scene
-from whymiss.evaluation import Question, pin, read_questions
+from whymiss.evaluation import EvidenceSpan, Question, pin, read_questions
 from whymiss.evaluation.judging import delivered
 from whymiss.evaluation.statistics import wilson
 from whymiss.pipeline import Pipeline
@@ -65,6 +65,7 @@ class Verdict:
     causes: tuple[str, ...]
     stages: tuple[str, ...]
     proven: tuple[str, ...]
+    named: tuple[str, ...]
     stage: str
     rules: tuple[str, ...]
     rules_stage: str
@@ -83,7 +84,12 @@ class Bench:
     def __init__(self, workbench: Workbench, questions: Sequence[Question], seed: int) -> None:
         self.workbench = workbench
         self.seed = seed
-        self.questions = [q for q in questions if q.evidence and not q.unanswerable]
+        asked = [q for q in questions if q.evidence and not q.unanswerable]
+        texts = [d.text for d in _documents(workbench)]
+        # Where the words of the evidence stand twice, the label is incomplete, and the question is
+        # not lost when one of the places is.
+        self.questions = [q for q in asked if all(_once(texts, s) for e in q.evidence for s in e)]
+        self.left_out = len(asked) - len(self.questions)
         self.lab = Lab()
         self.rebuilds = Rebuilds()
         self._texts = tuple(question.query.text for question in self.questions)
@@ -119,16 +125,24 @@ class Bench:
         found = 0
         for number in rng.permutation(len(every)).tolist():
             for question in self.order(1000, number)[:3]:
-                case = planted_pair(
-                    self.scene(question), *every[number], np.random.default_rng([self.seed, number]),
-                    self.lab,
-                )  # fmt: skip
+                seeded = np.random.default_rng([self.seed, number])
+                case = planted_pair(self.scene(question), *every[number], seeded, self.lab)
                 if case is not None:
                     found += 1
                     yield case
                     break
             if found == n:
                 return
+
+
+def _documents(workbench: Workbench) -> list[Document]:
+    every = sorted(workbench.space().catalogue.documents)
+    return list(workbench._spaces.documents(every).values())
+
+
+def _once(texts: Sequence[str], span: EvidenceSpan) -> bool:
+    """Whether the words of a span stand in one place of the corpus only."""
+    return sum(text.count(span.quote or "") for text in texts) == 1
 
 
 def judged(bench: Bench, case: PlantedCase) -> tuple[Verdict, Diagnosis, Case]:
@@ -143,6 +157,7 @@ def judged(bench: Bench, case: PlantedCase) -> tuple[Verdict, Diagnosis, Case]:
     verdict = Verdict(
         question=question.query_id, faults=tuple(f.name for f in case.faults),
         severities=case.severities, causes=causes, stages=stages, proven=said.proven,
+        named=said.named,
         stage=said.stage, rules=tuple(t.cause.code for t in rules),
         rules_stage=rules[0].stage if rules else NOTHING, seconds=seconds, n_reruns=said.n_reruns,
     )  # fmt: skip
@@ -204,16 +219,16 @@ def measure(bench: Bench, *, n: int, tries: int, n_pairs: int, n_controls: int,
         told = Counter(v.cause for v in mine if v.cause != v.causes[0])
         print(f"{fault.name:26} {fault.cause:4} {right}/{len(mine)} {dict(told)}", flush=True)
     doubles = [judged(bench, case)[0] for case in bench.pairs(n_pairs)]
-    false, asked = alarms(bench, n_controls)
     return {
         "n_documents": len(bench.workbench.space().catalogue.documents),
         "n_chunks": len(bench.workbench.space().snapshot),
         "n_questions": len(bench.questions),
+        "n_left_out": bench.left_out,
         "singles": scores(singles),
         "by_fault": by_fault(singles),
         "confusion": confusion(singles),
         "doubles": double_scores(doubles),
-        "controls": {"n": asked, "called_faulty": len(false), "which": false},
+        "controls": alarms(bench, n_controls),
         "rescues": {"n": rescues, "do_not_rescue": broken},
         "seconds": percentiles([v.seconds for v in singles]),
         "repair_seconds": percentiles(repair_seconds),
@@ -221,9 +236,13 @@ def measure(bench: Bench, *, n: int, tries: int, n_pairs: int, n_controls: int,
     }
 
 
-def alarms(bench: Bench, n: int) -> tuple[list[str], int]:
-    """Healthy scenes that a diagnosis calls faulty, and how many were shown."""
-    false, asked = [], 0
+def alarms(bench: Bench, n: int) -> dict[str, Any]:
+    """Healthy scenes that a diagnosis calls faulty, and how many were shown.
+
+    Rules call a scene faulty when one of them sees an anomaly in it.
+    """
+    false: list[str] = []
+    asked = by_rules = 0
     for at, question in enumerate(bench.order(2000)):
         rng = np.random.default_rng([bench.seed, 2000, at])
         for answers in (False, True):
@@ -231,11 +250,12 @@ def alarms(bench: Bench, n: int) -> tuple[list[str], int]:
             for control in controls(scene, rng, bench.lab)[: None if answers else 1]:
                 said = diagnose(control.scene, lab=Lab())
                 asked += 1
+                by_rules += any(t.look.definite for t in rules_alone(control.scene, lab=Lab()))
                 if said.proven or said.ending != "healthy":
                     false.append(f"{question.query_id} {control.name}: {said.proven}")
         if asked >= n:
             break
-    return false, asked
+    return {"n": asked, "called_faulty": len(false), "by_rules": by_rules, "which": false}
 
 
 def scores(cases: Sequence[Verdict]) -> dict[str, Any]:
@@ -252,23 +272,28 @@ def scores(cases: Sequence[Verdict]) -> dict[str, Any]:
 
 
 def double_scores(cases: Sequence[Verdict]) -> dict[str, Any]:
-    """Of pairs: shares in which one, and both, of the faults are among the proven causes."""
-    named = [len(set(v.causes) & set(v.proven)) for v in cases]
-    ruled = [len(set(v.causes) & set(v.rules[:2])) for v in cases]
+    """Of pairs: shares in which one, and both, of the faults are among the causes that are named.
+
+    Rules name as many: their first ones.
+    """
+    named = [len(set(v.causes) & set(v.named)) for v in cases]
+    proven = [len(set(v.causes) & set(v.proven)) for v in cases]
+    ruled = [len(set(v.causes) & set(v.rules[: len(v.named)])) for v in cases]
     return {
         "n": len(cases),
         "one": share([n >= 1 for n in named]),
         "both": share([n == 2 for n in named]),
+        "both_proven": share([n == 2 for n in proven]),
         "rules_one": share([n >= 1 for n in ruled]),
         "rules_both": share([n == 2 for n in ruled]),
-        "proven_causes": float(np.mean([len(v.proven) for v in cases])) if cases else None,
+        "named_causes": float(np.mean([len(v.named) for v in cases])) if cases else None,
     }
 
 
 def by_fault(cases: Sequence[Verdict]) -> list[dict[str, Any]]:
     """A row for every fault."""
     return [
-        {"fault": fault.name, "cause": fault.cause, **scores(mine)}
+        {**scores(mine), "fault": fault.name, "code": fault.cause}
         for fault in FAULTS
         if (mine := [v for v in cases if v.faults == (fault.name,)]) or True
     ]
@@ -307,19 +332,21 @@ def show(found: dict[str, Any]) -> None:
         return f"{value['share']:.1%} [{value['low']:.1%}, {value['high']:.1%}]"
 
     print(f"\n{found['n_documents']} documents, {found['n_chunks']} chunks, "
-          f"{found['n_questions']} questions\n")  # fmt: skip
+          f"{found['n_questions']} questions ({found['n_left_out']} left out: their evidence "
+          "stands in two places)\n")  # fmt: skip
     print(
         "| fault | cause | n | stage | cause named first | rules alone |\n|---|---|---|---|---|---|"
     )
-    for row in [*found["by_fault"], {"fault": "all", "cause": "", **found["singles"]}]:
-        print(f"| {row['fault']} | {row['cause']} | {row['n']} | {percent(row['stage'])} | "
+    for row in [*found["by_fault"], {**found["singles"], "fault": "all", "code": ""}]:
+        print(f"| {row['fault']} | {row['code']} | {row['n']} | {percent(row['stage'])} | "
               f"{percent(row['cause'])} | {percent(row['rules_cause'])} |")  # fmt: skip
     doubles = found["doubles"]
     print(f"\ndouble faults ({doubles['n']}): one named {percent(doubles['one'])}, both "
-          f"{percent(doubles['both'])}; rules alone {percent(doubles['rules_one'])}, "
-          f"{percent(doubles['rules_both'])}")  # fmt: skip
+          f"{percent(doubles['both'])} (both proven {percent(doubles['both_proven'])}; "
+          f"{doubles['named_causes']:.1f} named each); by rules alone "
+          f"{percent(doubles['rules_one'])}, {percent(doubles['rules_both'])}")  # fmt: skip
     print(f"controls called faulty: {found['controls']['called_faulty']} of "
-          f"{found['controls']['n']}")  # fmt: skip
+          f"{found['controls']['n']}, by rules alone {found['controls']['by_rules']}")  # fmt: skip
     print(f"repairs called rescues: {found['rescues']['n']}, not rescuing when made and run: "
           f"{len(found['rescues']['do_not_rescue'])}")  # fmt: skip
     print(f"seconds per diagnosis {found['seconds']}, repairs {found['repair_seconds']}\n")
@@ -352,16 +379,17 @@ def main() -> None:
         source, questions = args.corpus, read_questions(args.questions)
     if args.faults:
         globals()["FAULTS"] = tuple(f for f in FAULTS if f.name in args.faults.split(","))
-    with tempfile.TemporaryDirectory() as folder:
-        with whymiss.open(args.store or folder, config=PipelineConfig()) as workbench:
-            workbench.ingest(source, allowed=["*"])
-            wanted = sorted({s.doc_id for q in questions for spans in q.evidence for s in spans})
-            labelled = pin(questions, workbench._spaces.documents(wanted).values()).sound
-            bench = Bench(workbench, labelled, args.seed)
-            found = measure(
-                bench, n=args.cases, tries=args.tries, n_pairs=args.pairs,
-                n_controls=args.controls, repairs_every=args.repairs_every,
-            )  # fmt: skip
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        whymiss.open(args.store or folder, config=PipelineConfig()) as workbench,
+    ):
+        workbench.ingest(source, allowed=["*"])
+        wanted = sorted({s.doc_id for q in questions for spans in q.evidence for s in spans})
+        labelled = pin(questions, workbench._spaces.documents(wanted).values()).sound
+        found = measure(
+            Bench(workbench, labelled, args.seed), n=args.cases, tries=args.tries,
+            n_pairs=args.pairs, n_controls=args.controls, repairs_every=args.repairs_every,
+        )  # fmt: skip
     show(found)
     save(f"faults_{args.name or args.set or args.corpus.name}", found)
 

@@ -15,12 +15,14 @@ from whymiss.diagnosis.rebuilding import Rebuilds
 from whymiss.diagnosis.records import Diagnosis
 from whymiss.diagnosis.repairs.pricing import Population
 from whymiss.diagnosis.repairs.search import search
-from whymiss.diagnosis.scene import Scene
+from whymiss.diagnosis.scene import DocumentReader, Remembered, Scene
+from whymiss.diagnosis.survey import Survey, survey
 from whymiss.errors import TraceError
 from whymiss.evaluating import Questions, chosen
 from whymiss.evaluation.labels import Question
 from whymiss.evaluation.pinning import pin
-from whymiss.records import Document, Query, Trace
+from whymiss.evaluation.running import check_questions
+from whymiss.records import Document, Query, Trace, digest
 
 if TYPE_CHECKING:
     from whymiss.models import Models
@@ -45,12 +47,13 @@ class Diagnoser:
 
     def scene(self, question: Question, config: PipelineConfig, *, answers: bool = True) -> Scene:
         """A labelled question and the pipeline that answers it."""
+        space = self._spaces.space(config)
         return Scene(
             question=question,
             config=config,
-            space=self._spaces.space(config),
+            space=space,
             models=self._models,
-            read_documents=self._spaces.documents,
+            read_documents=self._reader(space),
             answers=answers,
         )
 
@@ -90,6 +93,8 @@ class Diagnoser:
             notes=tuple(notes),
             progress=progress,
         )
+        options = {"repairs": repairs, "rebuild": rebuild, "answers": answers}
+        made = replace(made, options=options)
         if not repairs:
             return made
         case = Case(self._lab, self._lab.run(scene))
@@ -98,6 +103,28 @@ class Diagnoser:
             progress=progress,
         )  # fmt: skip
         return replace(made, repairs=found)
+
+    def diagnose_all(
+        self,
+        questions: Questions,
+        config: PipelineConfig,
+        *,
+        split: str = "",
+        answers: bool = True,
+        progress: Progress | None = None,
+    ) -> Survey:
+        """Every labelled question; `Workbench.diagnose_all` tells the parameters."""
+        given = chosen(questions, "")
+        asked = chosen(given, split)
+        check_questions(asked)
+        scene = self.scene(asked[0], config, answers=answers)
+        population = self._population(given, scene, asked[0])
+        others = tuple(q.query.text for q in population.questions) if population else ()
+        return survey(asked, replace(scene, others=others), lab=self._lab, progress=progress)
+
+    def _reader(self, space: SearchSpace) -> DocumentReader:
+        """Reads documents as they were when the space was read, each once."""
+        return space.derived("read documents", lambda: Remembered(self._spaces.documents))
 
     def _located(
         self,
@@ -132,8 +159,14 @@ class Diagnoser:
             wanted = sorted({s.doc_id for q in given for spans in q.evidence for s in spans}
                             | {d for q in given for d in q.documents})  # fmt: skip
             report = pin(given, self._spaces.documents(wanted).values())
-            self._populations[key] = Population(report.sound, scene)
+            unfit = len(given) - len(report.sound)
+            self._populations[key] = Population(report.sound, scene, unfit=unfit)
         return self._populations[key]
+
+
+def question_of(text: str) -> Question:
+    """A question of this text, without labels; equal texts have equal ids."""
+    return Question(query=Query(query_id=f"case-{digest(text)[:8]}", text=text))
 
 
 def _question(
@@ -144,7 +177,7 @@ def _question(
     if isinstance(asked, Query):
         return Question(query=asked)
     if isinstance(asked, str):
-        return Question(query=Query(query_id="diagnose", text=asked))
+        return question_of(asked)
     if asked.query_text is None:
         raise TraceError(
             f"diagnose needs the question; trace {asked.trace_id} keeps only its hash. Give the "

@@ -94,6 +94,15 @@ def coverage(required: Iterable[Interval], delivered: Iterable[Interval]) -> flo
     return covered_length(wanted, delivered) / sum(end - start for start, end in wanted)
 
 
+def counted(n: int, one: str, several: str = "") -> str:
+    """A number with its noun.
+
+    >>> counted(1, "chunk has", "chunks have"), counted(3, "chunk")
+    ('1 chunk has', '3 chunks')
+    """
+    return f"{n} {one if n == 1 else several or one + 's'}"
+
+
 def normalise_whitespace(text: str) -> str:
     """One space where white space was, none at the ends.
 

@@ -40,8 +40,10 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from whymiss.chunking import ChunkFunction
+    from whymiss.diagnosis.case_file import CaseFile
     from whymiss.diagnosis.locating import Given
     from whymiss.diagnosis.records import Diagnosis
+    from whymiss.diagnosis.survey import Survey
     from whymiss.evaluating import Questions
     from whymiss.evaluation.labels import Question
     from whymiss.evaluation.readiness import Thresholds
@@ -408,6 +410,85 @@ class Workbench:
             labelled=labelled, repairs=repairs, rebuild=rebuild, answers=answers,
             progress=progress,
         )  # fmt: skip
+
+    def diagnose_all(
+        self,
+        questions: Questions,
+        *,
+        config: PipelineConfig | None = None,
+        split: str = "",
+        answers: bool = True,
+        progress: Progress | None = None,
+    ) -> Survey:
+        """Diagnose every labelled question, without repairs: what fails where, why and together.
+
+        Parameters
+        ----------
+        questions : a JSON Lines file of questions (`evaluation.read_questions`), or questions.
+            Those that cannot be judged are listed with the reason, and count nowhere.
+        split : only the questions of this part of the set; hubs are told by all of them.
+        answers : whether answers are written and judged; without them a run ends with the context.
+        progress : called with (what, done, total).
+
+        Raises
+        ------
+        LabelError : the questions cannot be read, or none is of that split.
+        InvalidRecordError : there is no question, or an id stands twice.
+        IndexNotFoundError, IndexMismatchError : the configured index is missing or different.
+        """
+        return self._diagnoser.diagnose_all(
+            questions, config or self.config, split=split, answers=answers, progress=progress
+        )
+
+    def case(
+        self,
+        diagnosis: Diagnosis,
+        *,
+        config: PipelineConfig | None = None,
+        labelled: str | Path = "",
+    ) -> CaseFile:
+        """A diagnosis with all that is needed to read it elsewhere, and to make it again.
+
+        Parameters
+        ----------
+        config : the one that was diagnosed, where it is not the workbench's.
+        labelled : the file of labelled questions that priced the repairs.
+
+        Raises
+        ------
+        InvalidRecordError : the diagnosis is of another configuration.
+        """
+        from whymiss.diagnosis.case_file import CaseFile, excerpts_of
+
+        config = config or self.config
+        return CaseFile(
+            diagnosis=diagnosis,
+            store=self.store.uri,
+            config=config,
+            labelled=str(labelled),
+            excerpts=excerpts_of(diagnosis, self.space(config).snapshot.chunks),
+        )
+
+    def case_file(
+        self,
+        diagnosis: Diagnosis,
+        path: str | Path,
+        *,
+        config: PipelineConfig | None = None,
+        labelled: str | Path = "",
+    ) -> Path:
+        """Write a diagnosis as one .html, .md or .json, with the recipe that makes it again.
+
+        The file holds the question, passages and answers in plain text. `case` tells the other
+        parameters.
+
+        Raises
+        ------
+        InvalidRecordError : the suffix is another, or the diagnosis is of another configuration.
+        """
+        from whymiss.diagnosis.case_file import write
+
+        return write(self.case(diagnosis, config=config, labelled=labelled), path)
 
     def space(self, config: PipelineConfig | None = None) -> SearchSpace:
         """What a configuration searches: its index and the documents, at their newest versions."""

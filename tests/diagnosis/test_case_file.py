@@ -150,6 +150,7 @@ def case(text: str = "") -> CaseFile:
         candidates=(Candidate(span=span, text=QUOTE + t, match=0.93, how="fuzzy"),),
         notes=(f"The place was given.{t}",),
         n_reruns=41,
+        options={"repairs": True, "rebuild": False, "answers": True},
     )  # fmt: skip
     return CaseFile(
         diagnosis=diagnosis,
@@ -260,7 +261,7 @@ def test_the_verdict_names_stage_cause_and_what_it_says() -> None:
         ({"proven": ()}, "no cause is proven"),
         ({"proven": (), "ending": "healthy"}, "the answer rests on it."),
         ({"proven": (), "ending": "unjudged"}, "No evidence is known"),
-        ({"proven": ("S8",)}, "Proven cause: cut off by k (S8) at the stage select. rank 9 with k"),
+        ({"proven": ("S8",)}, "Proven cause: cut off by k (S8) at the stage select. Rank 9 with k"),
     ],
 )
 def test_the_verdict_of_every_ending(changes: dict[str, Any], wanted: str) -> None:

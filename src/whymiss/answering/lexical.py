@@ -81,7 +81,8 @@ class Rarity:
 
     def containment(self, wanted: Iterable[str], given: Set[str]) -> float:
         """Share of the wanted terms' weight that is among the given; 0 when nothing is wanted."""
-        weights = {term: self.weight(term) for term in wanted}
+        # In an order of their own: sums of the same numbers in another differ in the last digit.
+        weights = {term: self.weight(term) for term in sorted(wanted)}
         total = sum(weights.values())
         return sum(w for term, w in weights.items() if term in given) / total if total else 0.0
 

@@ -12,16 +12,19 @@ from whymiss.errors import DocumentError
 
 _ANNUAL: Final = "Do annual plans include phone support?"
 
+_EVIDENCE: Final = "The use of this line is included at no charge in all annual plans"
+_PLAIN: Final = {"retrieval.mode": "dense", "rerank.model": ""}
+
 _STEPS: Final[tuple[tuple[str, dict[str, Any]], ...]] = (
     (
         "Plain dense search, top 5. The cited passage speaks of monthly plans: a wrong answer.",
-        {"text": _ANNUAL, "knobs": {"retrieval.mode": "dense"}},
+        {"text": _ANNUAL, "knobs": _PLAIN},
     ),
     (
         "The same search among sections that say plan_type = annual: the evidence is found.",
         {
             "text": _ANNUAL,
-            "knobs": {"retrieval.mode": "dense"},
+            "knobs": _PLAIN,
             "where": {"plan_type": "annual", "status": "current"},
         },
     ),
@@ -55,8 +58,9 @@ _STEPS: Final[tuple[tuple[str, dict[str, Any]], ...]] = (
 @store_option
 @guarded
 def demo(corpus: Path, store: str) -> None:
-    """Ingest the bundled corpus, ask a few questions and show every stage."""
+    """Ingest the bundled corpus, ask a few questions, and walk a wrong answer to its cause."""
     from whymiss.cli.show import print_trace
+    from whymiss.cli.show_diagnosis import print_diagnosis
     from whymiss.config import PipelineConfig
     from whymiss.workbench import open as open_workbench
 
@@ -84,3 +88,14 @@ def demo(corpus: Path, store: str) -> None:
                 config=config,
             )
             print_trace(trace)
+        questions = corpus.parent / "questions.jsonl"
+        click.echo("\n7. The wrong answer of step 1, walked to its cause, and its repairs priced.")
+        with progress_bars(quiet=False) as progress:
+            diagnosis = workbench.diagnose(
+                _ANNUAL,
+                evidence=_EVIDENCE,
+                config=PipelineConfig().replace(_PLAIN),
+                labelled=questions if questions.is_file() else None,
+                progress=progress,
+            )
+        print_diagnosis(workbench.case(diagnosis, config=PipelineConfig().replace(_PLAIN)))

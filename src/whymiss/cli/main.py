@@ -11,6 +11,7 @@ from whymiss import __version__
 from whymiss.cli.asking import ask, config, trace
 from whymiss.cli.comparing import compare
 from whymiss.cli.demo import demo
+from whymiss.cli.diagnosing import diagnose, survey
 from whymiss.cli.filling import build, ingest, purge
 from whymiss.cli.lists import chunks, documents, files, indexes
 from whymiss.cli.measuring import evaluate
@@ -33,7 +34,7 @@ def main() -> None:
 
 
 for verb in (
-    ask, build, chunks, compare, config, demo, documents, evaluate, files, indexes, ingest, purge,
-    report, sweep, trace,
+    ask, build, chunks, compare, config, demo, diagnose, documents, evaluate, files, indexes,
+    ingest, purge, report, survey, sweep, trace,
 ):  # fmt: skip
     main.add_command(verb)

@@ -19,12 +19,31 @@ if TYPE_CHECKING:
     from whymiss.protocols import Vectors
 
 
+class UnprobedError(Exception):
+    """A cause asked for a run where only rules are to speak."""
+
+
 @dataclass(frozen=True)
 class Case:
-    """A run, and the facts about it that causes ask for."""
+    """A run, and the facts about it that causes ask for.
+
+    probes : whether a cause may run the scene otherwise to see what is out of order.
+    """
 
     lab: Lab
     run: Run
+    probes: bool = True
+
+    def probe(self, scene: Scene) -> Run:
+        """Another scene run, to compare with.
+
+        Raises
+        ------
+        UnprobedError : only rules are to speak.
+        """
+        if not self.probes:
+            raise UnprobedError
+        return self.lab.run(scene)
 
     @property
     def scene(self) -> Scene:

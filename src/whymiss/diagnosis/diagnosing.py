@@ -53,6 +53,7 @@ def diagnose(
         funnel=funnel(run),
         findings=findings,
         proven=tuple(link.cause.code for link in proof.needed),
+        then=tuple(link.cause.code for link in proof.then),
         unexplained=proofs and run.ending in ("lost", "wrong answer") and not proof.needed,
         candidates=candidates,
         notes=notes,
@@ -60,20 +61,15 @@ def diagnose(
     )
 
 
-def suspected(diagnosis: Diagnosis) -> tuple[str, ...]:
-    """Codes of the causes that are out of order, most believed first, when nothing is proven."""
-    return tuple(f.cause for f in diagnosis.findings if f.verdict == "implicated")
-
-
 def _findings(run: Run, proof: Proof) -> tuple[Finding, ...]:
     codes = tuple(link.cause.code for link in proof.needed)
     # A cause that was found further on says there what it found.
     told: dict[str, Tried] = {t.cause.code: t for t in proof.tried}
-    told.update({link.cause.code: link for link in proof.needed})
+    told.update({link.cause.code: link for link in (*proof.needed, *proof.then)})
     return tuple(
         finding_of(
             told[cause.code],
-            verdict_of(told[cause.code], proof.needed),
+            verdict_of(told[cause.code], (*proof.needed, *proof.then)),
             run,
             together_with=tuple(c for c in codes if c != cause.code)
             if proof.together and cause.code in codes
@@ -85,5 +81,5 @@ def _findings(run: Run, proof: Proof) -> tuple[Finding, ...]:
 
 def rules_alone(scene: Scene, *, lab: Lab) -> tuple[Tried, ...]:
     """The causes that rules suspect without any proof, most believed first."""
-    tried = suspect(lab, lab.run(scene, answer_always=scene.answers))
+    tried = suspect(lab, lab.run(scene, answer_always=scene.answers), probes=False)
     return tuple(sorted((t for t in tried if t.look.deviation), key=belief))

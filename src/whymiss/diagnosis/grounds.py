@@ -71,12 +71,12 @@ def grounds_of(
             claim.text
             for claim in said
             if claim.start in supports and supports[claim.start].support < SUPPORTED
-        ),  # fmt: skip
+        ),
         miscited=tuple(
             claim.text
             for claim in telling
             if not _cites(answer, claim.start, claim.end, terms(claim.text), passages, rarity)
-        ),  # fmt: skip
+        ),
         abstained=False,
     )
 

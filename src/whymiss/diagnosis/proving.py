@@ -6,8 +6,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from whymiss.diagnosis.case import Case
-from whymiss.diagnosis.causes import ANSWERING, BELIEVED, CAUSES, RIVALS, Cause, Look
+from whymiss.diagnosis.case import Case, UnprobedError
+from whymiss.diagnosis.causes import ANSWERING, BEFORE_SEARCH, BELIEVED, CAUSES, RIVALS, Cause, Look
+from whymiss.diagnosis.causes.cause import unknown
+from whymiss.diagnosis.causes.retrieving import BLIND
 from whymiss.diagnosis.causes.rows import APPROXIMATE_MISS
 from whymiss.diagnosis.lab import Lab, Run
 from whymiss.diagnosis.records import Finding, Verdict
@@ -17,6 +19,9 @@ Step = Callable[[str, int, int], None]
 
 _MOST_PATCHES: Final = 4
 """Patches that are put on top of each other before a loss is called unexplained."""
+
+
+_VERY_FRONT: Final = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,10 +35,10 @@ class Tried:
     run: Run | None = None
 
     @property
-    def reached(self) -> float:
-        """How far in front the patch brings the evidence: 1 at rank 1, towards 0 behind."""
+    def in_front(self) -> bool:
+        """Whether the patch brings the evidence to the very front."""
         rank = self.run.rank(self.run.ordered) if self.run is not None else None
-        return 1 / rank if rank else 0.0
+        return rank is not None and rank <= _VERY_FRONT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,21 +49,34 @@ class Proof:
     needed : the causes whose patches bring it through, most believed first; several stand for
         alternatives when `together` is false, and are all needed when it is true.
     mended : the run in which it came through; None when it never did.
+    then : what is wrong with the answer in that run, most believed first.
     """
 
     tried: tuple[Tried, ...]
     needed: tuple[Tried, ...]
     together: bool
     mended: Run | None
+    then: tuple[Tried, ...] = ()
 
 
 def prove(lab: Lab, scene: Scene, *, step: Step | None = None) -> Proof:
     """Try every cause on a scene that went wrong.
 
-    First each cause by itself. Where none helps, the most believed of those that bring the
-    evidence further is put right for good, and all are tried again from there; a patch that turns
+    First each cause by itself. Where the answer is wrong once the evidence is there, it is looked
+    at too. Where no cause helps by itself, the most believed of those that bring the evidence
+    further is put right for good, and all are tried again from there; a patch that turns
     out not to be needed is taken back.
     """
+    proof = _proof(lab, scene, step)
+    mended = proof.mended
+    if mended is None or not scene.answers or lab.run(scene).delivered:
+        return proof
+    if mended.ending != "wrong answer":
+        return proof
+    return replace(proof, then=_proof(lab, mended.scene, None).needed)
+
+
+def _proof(lab: Lab, scene: Scene, step: Step | None) -> Proof:
     run = lab.run(scene)
     goal = _goal(run)
     if scene.config.index.ann != "none":
@@ -73,9 +91,11 @@ def prove(lab: Lab, scene: Scene, *, step: Step | None = None) -> Proof:
         return Proof(tried=tuple(tried), needed=(), together=False, mended=None)
     needed = _needed(lab, scene, chain, goal)
     return Proof(
-        tried=tuple(tried), needed=tuple(_by_belief(needed)), together=len(needed) > 1,
+        tried=tuple(tried),
+        needed=tuple(_by_belief(needed)),
+        together=len(needed) > 1,
         mended=chain[-1].run,
-    )  # fmt: skip
+    )
 
 
 def _prove_approximate(
@@ -92,19 +112,33 @@ def _prove_approximate(
         looks = {t.cause.code: t for t in suspect(lab, run)}
         looks[APPROXIMATE_MISS.code] = first
         return Proof(tried=tuple(looks.values()), needed=(first,), together=False, mended=exact)
-    proof = prove(lab, exact.scene, step=step)
+    proof = _proof(lab, exact.scene, step)
     tried = tuple(first if t.cause is APPROXIMATE_MISS else t for t in proof.tried)
     if not proof.needed or not exact.reach > run.reach:
         return replace(proof, tried=tried)
     return replace(proof, tried=tried, needed=(first, *proof.needed), together=True)
 
 
-def suspect(lab: Lab, run: Run) -> tuple[Tried, ...]:
-    """Every cause looked at, and nothing tried: what rules alone can tell."""
-    case = Case(lab, run)
+def suspect(lab: Lab, run: Run, *, probes: bool = True) -> tuple[Tried, ...]:
+    """Every cause looked at, and nothing put right.
+
+    Parameters
+    ----------
+    probes : whether causes may run the scene otherwise to see what is out of order. Without,
+        only rules speak.
+    """
+    case = Case(lab, run, probes)
     return tuple(
-        Tried(cause=cause, look=cause.look(case), stage=cause.stage_in(case)) for cause in CAUSES
+        Tried(cause=cause, look=_looked(case, cause), stage=cause.stage_in(case))
+        for cause in CAUSES
     )
+
+
+def _looked(case: Case, cause: Cause) -> Look:
+    try:
+        return cause.look(case)
+    except UnprobedError:
+        return unknown("only running it otherwise would tell")
 
 
 def _goal(run: Run) -> Callable[[Run], bool]:
@@ -127,8 +161,7 @@ def _tried(case: Case, cause: Cause, goal: Callable[[Run], bool]) -> Tried:
     look = cause.look(case)
     stage = cause.stage_in(case)
     best: tuple[str, Run] | None = None
-    fitting = case.run.delivered == (cause in ANSWERING)
-    for patch in look.patches if fitting else ():
+    for patch in look.patches if _fits(cause, case.run) else ():
         run = case.lab.run(patch.apply())
         if goal(run):
             return Tried(cause=cause, look=look, stage=stage, patch=patch.says, run=run)
@@ -139,14 +172,22 @@ def _tried(case: Case, cause: Cause, goal: Callable[[Run], bool]) -> Tried:
     return Tried(cause=cause, look=look, stage=stage, patch=best[0], run=best[1])
 
 
-def belief(tried: Tried) -> tuple[bool, bool, int, float, int]:
+def _fits(cause: Cause, run: Run) -> bool:
+    """Whether a cause can have lost what was lost."""
+    if run.delivered:
+        return cause in ANSWERING
+    return cause in BEFORE_SEARCH.get(run.lost_at, CAUSES) and cause not in ANSWERING
+
+
+def belief(tried: Tried) -> tuple[bool, bool, int, bool, int]:
     """The order in which proofs are believed: lower is first."""
     order = BELIEVED.index(tried.cause)
     rival = tried.look.definite and tried.cause in RIVALS
     # Rivals stand together, where the first of them stands in the order.
     place = min(BELIEVED.index(cause) for cause in RIVALS) if rival else order
-    gained = -tried.reached if rival else 0.0
-    return not tried.look.definite, not tried.look.deviation, place, gained, order
+    # That another branch would have found it is no fault of this one.
+    behind = rival and (tried.cause is BLIND or not tried.in_front)
+    return not tried.look.definite, not tried.look.deviation, place, behind, order
 
 
 def _by_belief(some: Sequence[Tried]) -> list[Tried]:
@@ -243,6 +284,7 @@ def finding_of(
         verdict=verdict,
         says=tried.look.says,
         deviation=tried.look.deviation,
+        definite=tried.look.definite,
         patch=tried.patch,
         severity=severity,
         together_with=together_with,

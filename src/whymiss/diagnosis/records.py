@@ -61,6 +61,7 @@ class Finding:
     cause, name, stage : its code, what it is called, and the stage at fault.
     says : one sentence with the numbers.
     deviation : what is out of order whether or not it matters here; empty if nothing is.
+    definite : the deviation is an anomaly by itself, not a matter of degree.
     patch : what was put right to see whether it matters; empty if nothing was tried.
     severity : ranks that the patch brings the evidence forward; None where it has no rank.
     together_with : other causes without whose patches this one does not help.
@@ -72,6 +73,7 @@ class Finding:
     verdict: Verdict
     says: str
     deviation: str = ""
+    definite: bool = False
     patch: str = ""
     severity: int | None = None
     together_with: tuple[str, ...] = ()
@@ -88,7 +90,7 @@ class Candidate:
     how: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Diagnosis:
     """One question walked down its pipeline.
 
@@ -101,8 +103,10 @@ class Diagnosis:
     proven : codes of the proven causes: what is out of order in itself first, then the cheapest.
     repairs : what was tried to repair it, rescues first and then the cheapest; empty where no
         repairs were looked for.
+    then : codes of what is wrong further on, in the answer, once the first cause is put right.
     unexplained : the evidence was lost (or the answer wrong), and no patch or pair brings it back.
     n_reruns : how many times the pipeline was run again.
+    options : what was asked for: "repairs", "rebuild" and "answers".
     """
 
     question: Question
@@ -116,10 +120,12 @@ class Diagnosis:
     findings: tuple[Finding, ...]
     proven: tuple[str, ...]
     unexplained: bool
+    then: tuple[str, ...] = ()
     repairs: tuple[Repair, ...] = ()
     candidates: tuple[Candidate, ...] = ()
     notes: tuple[str, ...] = ()
     n_reruns: int = 0
+    options: Mapping[str, bool] = field(default_factory=dict)
 
     @property
     def cause(self) -> Finding | None:
@@ -130,6 +136,22 @@ class Diagnosis:
     def stage(self) -> str:
         """The stage at fault: that of the first proven cause, else where the evidence was lost."""
         return self.cause.stage if self.cause is not None else self.lost_at
+
+    @property
+    def named(self) -> tuple[str, ...]:
+        """Codes of all that is named as wrong: proven, further on, and anomalies without effect."""
+        anomalies = (f.cause for f in self.findings if f.verdict == "implicated" and f.definite)
+        return tuple(dict.fromkeys([*self.proven, *self.then, *anomalies]))
+
+    def __repr__(self) -> str:
+        from whymiss.diagnosis.case_file.sentences import verdict
+
+        return f"Diagnosis of {self.question.query.text!r}: {verdict(self)}"
+
+    def _repr_html_(self) -> str:
+        from whymiss.diagnosis.showing import diagnosis_html
+
+        return diagnosis_html(self)
 
     def finding(self, cause: str) -> Finding:
         """The finding of a cause, by its code."""

@@ -132,3 +132,20 @@ class Replaced:
         """The chunker."""
         found = self.source.chunker(config)
         return self.replace_chunker(found, config) if self.replace_chunker else found
+
+
+class Remembered:
+    """Reads documents, each once."""
+
+    def __init__(self, read: DocumentReader) -> None:
+        self._read = read
+        self._known: dict[str, Document | None] = {}
+
+    def __call__(self, doc_ids: Sequence[str]) -> dict[str, Document]:
+        """The documents of these ids that there are."""
+        new = [doc_id for doc_id in doc_ids if doc_id not in self._known]
+        if new:
+            found = self._read(new)
+            self._known.update({doc_id: found.get(doc_id) for doc_id in new})
+        known = {doc_id: self._known[doc_id] for doc_id in doc_ids}
+        return {doc_id: document for doc_id, document in known.items() if document is not None}

@@ -22,7 +22,7 @@ class Truth:
     """The evidence of a question as far as stored documents hold it.
 
     question : its evidence is what could be located; alternatives that could not are left out,
-        unless none could.
+        unless none could: then all are kept, those of their spans located that could be.
     missing : spans that stand in no stored document, each with the reason.
     documents : the labelled documents that are stored, with their text.
     """
@@ -46,7 +46,9 @@ class Truth:
     @cached_property
     def spans(self) -> tuple[EvidenceSpan, ...]:
         """Every located span of every alternative."""
-        return tuple(s for spans in self.question.evidence for s in spans if s.pinned)
+        lost = {span for span, _ in self.missing}
+        every = (span for spans in self.question.evidence for span in spans)
+        return tuple(span for span in every if span.pinned and span not in lost)
 
     @cached_property
     def text(self) -> str:
@@ -99,12 +101,14 @@ def truth_of(question: Question, documents: Mapping[str, Document]) -> Truth:
     stands exactly once; the others are missing.
     """
     located: list[tuple[EvidenceSpan, ...]] = []
+    partly: list[tuple[EvidenceSpan, ...]] = []
     missing: list[tuple[EvidenceSpan, str]] = []
     for spans in question.evidence:
         found = [_located(span, documents.get(span.doc_id)) for span in spans]
         faults = [(s, why) for s, (_, why) in zip(spans, found, strict=True) if why]
         if faults:
             missing += faults
+            partly.append(tuple(span for span, _ in found))
         else:
             located.append(tuple(span for span, _ in found))
     if located:
@@ -113,7 +117,7 @@ def truth_of(question: Question, documents: Mapping[str, Document]) -> Truth:
     for doc_id, grade in question.documents.items():
         if not question.evidence and grade > 0 and doc_id not in documents:
             missing.append((EvidenceSpan(doc_id=doc_id, start=0, end=1), "document"))
-    kept = replace(question, evidence=tuple(located)) if located else question
+    kept = replace(question, evidence=tuple(located or partly))
     return Truth(question=kept, missing=tuple(missing), documents=documents)
 
 

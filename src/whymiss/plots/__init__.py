@@ -9,19 +9,33 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from whymiss.plots.diagnosis import cause_bars, headroom_steps, stage_funnel
     from whymiss.plots.evaluation import compare_dots, failures_bar, slice_dots, summary_dots
     from whymiss.plots.sweep import heatmap, pareto
 
 _HOMES = {
+    "cause_bars": "whymiss.plots.diagnosis",
     "compare_dots": "whymiss.plots.evaluation",
     "failures_bar": "whymiss.plots.evaluation",
+    "headroom_steps": "whymiss.plots.diagnosis",
     "heatmap": "whymiss.plots.sweep",
     "pareto": "whymiss.plots.sweep",
     "slice_dots": "whymiss.plots.evaluation",
+    "stage_funnel": "whymiss.plots.diagnosis",
     "summary_dots": "whymiss.plots.evaluation",
 }
 
-__all__ = ["compare_dots", "failures_bar", "heatmap", "pareto", "slice_dots", "summary_dots"]
+__all__ = [
+    "cause_bars",
+    "compare_dots",
+    "failures_bar",
+    "headroom_steps",
+    "heatmap",
+    "pareto",
+    "slice_dots",
+    "stage_funnel",
+    "summary_dots",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from whymiss.evaluation.run import EvaluationRun
-from whymiss.report.markup import Child, Inline, Markup, foreign, join, table, tag
+from whymiss.pages.markup import Child, Inline, Markup, foreign, join, table, tag
 from whymiss.report.question import evidence_table
 from whymiss.report.record import Report
 from whymiss.report.tables import (

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Final
 
 from whymiss.evaluation.run import EvaluationRun
-from whymiss.report.markup import Child, Markup, foreign, is_missing, join, number, table, tag, wide
+from whymiss.pages.frame import page
+from whymiss.pages.markup import Child, Markup, foreign, is_missing, join, number, table, tag, wide
 from whymiss.report.question import anchors, question_article
 from whymiss.report.record import Report
-from whymiss.report.style import STYLE
 from whymiss.report.tables import (
     CHECKS,
     FAILURES,
@@ -30,7 +30,6 @@ from whymiss.report.tables import (
     valued,
 )
 
-_POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'"
 _HEADLINES: Final = 4
 _SECTIONS: Final = {
     "checklist": "Production readiness",
@@ -69,33 +68,8 @@ def html(report: Report) -> str:
         "worst": _worst(report),
         "measured": _measured(report),
     }
-    shown = {key: body for key, body in parts.items() if body}
-    head = tag(
-        "head",
-        tag("meta", charset="utf-8"),
-        tag("meta", http_equiv="Content-Security-Policy", content=_POLICY),
-        tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
-        tag("title", name),
-        # Ours alone: nothing of a corpus stands in the style sheet.
-        tag("style", Markup(STYLE)),
-    )
-    body = tag(
-        "body",
-        _header(report, name),
-        _links(shown),
-        tag("main", *(_section(key, body) for key, body in shown.items())),
-    )
-    return f"<!doctype html>\n{tag('html', head, body, lang='en')}\n"
-
-
-def _section(key: str, body: Markup) -> Markup:
-    title = tag("h2", _SECTIONS[key], id=f"{key}-title")
-    return tag("section", title, body, id=key, aria_labelledby=f"{key}-title")
-
-
-def _links(shown: dict[str, Markup]) -> Markup:
-    items = (tag("li", tag("a", _SECTIONS[key], href=f"#{key}")) for key in shown)
-    return tag("nav", tag("ul", *items), aria_label="Sections")
+    shown = {key: (_SECTIONS[key], body) for key, body in parts.items() if body}
+    return page(name, _header(report, name), shown)
 
 
 def _header(report: Report, name: str) -> Markup:

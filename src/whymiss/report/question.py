@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from whymiss.frames import clause_text, stages_frame, summary_frame
-from whymiss.records import Answer, Passage, Trace
-from whymiss.report.evidence import Expected, Place
-from whymiss.report.markup import (
+from whymiss.pages.markup import (
     PLAIN,
     Child,
     Inline,
@@ -20,6 +18,8 @@ from whymiss.report.markup import (
     tag,
     wide,
 )
+from whymiss.records import Answer, Passage, Trace
+from whymiss.report.evidence import Expected, Place
 from whymiss.report.tables import rows_of
 from whymiss.report.worst import WorstQuestion
 from whymiss.text import Interval, merge_spans

@@ -11,7 +11,7 @@ import pandas as pd
 from whymiss.config import PipelineConfig
 from whymiss.evaluation.readiness import Check
 from whymiss.evaluation.run import EvaluationRun
-from whymiss.report.markup import Child, is_missing, number
+from whymiss.pages.markup import Child, is_missing, number
 
 Rows = list[list[Child]]
 

@@ -12,10 +12,10 @@ from whymiss.evaluation.measures import parse_measure
 from whymiss.evaluation.pinning import pin
 from whymiss.evaluation.run import EvaluationRun
 from whymiss.index import Progress, read_documents
+from whymiss.pages.markup import is_missing
 from whymiss.records import Trace
 from whymiss.report.bench import Bench
 from whymiss.report.evidence import Expected, expected_evidence
-from whymiss.report.markup import is_missing
 
 Row = Mapping[str, Any]
 

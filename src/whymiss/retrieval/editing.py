@@ -41,10 +41,11 @@ def edited_space(
     ----------
     drop : row numbers that go. A row that is changed is dropped and added.
     add, vectors : chunks that come, and their vectors, shape (len(add), dimension).
-    states : documents whose rows are now of another state.
+    states : documents whose rows are now of another state. Of a document that had no rows it is
+        the stored one.
     catalogue : the documents, when they change too.
     """
-    snapshot = space.snapshot
+    snapshot, catalogue = space.snapshot, catalogue or space.catalogue
     origins = _origins(snapshot.chunks, set(drop), sorted(add, key=_place))
     order = sorted(range(len(add)), key=lambda i: _place(add[i]))
     fresh = iter(order)
@@ -57,10 +58,10 @@ def edited_space(
         snapshot,
         chunks=chunks,
         vectors=_matrix(snapshot, origins, which, vectors),
-        states=_states(snapshot, chunks, states or {}),
+        states=_states(chunks, {**catalogue.states, **snapshot.states, **(states or {})}),
         table=None,
     )
-    made = SearchSpace(edited, catalogue or space.catalogue)
+    made = SearchSpace(edited, catalogue)
     texts = [chunk.indexed_text for chunk in add]
     for key, terms in _term_indexes(space).items():
         split = term_splitter(*key[1:])
@@ -156,7 +157,9 @@ def _origins(chunks: Sequence[Chunk], drop: set[int], add: Sequence[Chunk]) -> l
 def _matrix(
     snapshot: Snapshot, origins: Sequence[int], which: Sequence[int], vectors: Vectors | None
 ) -> Vectors:
-    made: Vectors = snapshot.vectors[np.array(origins, np.int64)]
+    made: Vectors = np.empty((len(origins), snapshot.vectors.shape[1]), snapshot.vectors.dtype)
+    old = np.array(origins, np.int64)
+    made[old != _ADDED] = snapshot.vectors[old[old != _ADDED]]
     for row, new in enumerate(which):
         if new != _ADDED:
             assert vectors is not None
@@ -164,11 +167,9 @@ def _matrix(
     return made
 
 
-def _states(
-    snapshot: Snapshot, chunks: Sequence[Chunk], changed: Mapping[str, str]
-) -> dict[str, str]:
-    states = {**snapshot.states, **changed}
-    return {doc_id: states[doc_id] for doc_id in {chunk.doc_id for chunk in chunks}}
+def _states(chunks: Sequence[Chunk], known: Mapping[str, str]) -> dict[str, str]:
+    # One that is not stored is of no state that could be current.
+    return {doc_id: known.get(doc_id, "") for doc_id in {chunk.doc_id for chunk in chunks}}
 
 
 def _term_indexes(space: SearchSpace) -> dict[tuple[Any, ...], Any]:

@@ -7,6 +7,7 @@ from whymiss.diagnosis.case_file.markdown import to_markdown
 from whymiss.diagnosis.case_file.page import to_html
 from whymiss.diagnosis.case_file.recipe import recipe
 from whymiss.diagnosis.case_file.record import CaseFile, Excerpt, excerpts_of
+from whymiss.diagnosis.case_file.sentences import verdict
 from whymiss.diagnosis.case_file.writing import write
 
 __all__ = [
@@ -18,5 +19,6 @@ __all__ = [
     "to_html",
     "to_json",
     "to_markdown",
+    "verdict",
     "write",
 ]

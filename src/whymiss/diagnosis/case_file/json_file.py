@@ -26,7 +26,7 @@ something else makes a new number; a key that is added does not."""
 
 _PLAIN: Final = (
     "config_fingerprint", "index_name", "index_version", "ending", "answer", "lost_at",
-    "unexplained", "n_reruns",
+    "unexplained", "n_reruns", "options",
 )  # fmt: skip
 
 
@@ -58,6 +58,7 @@ def to_json(case: CaseFile) -> str:
         "diagnosis": {
             **{name: getattr(diagnosis, name) for name in _PLAIN},
             "proven": diagnosis.proven,
+            "then": diagnosis.then,
             "funnel": [_entry(view) for view in diagnosis.funnel],
             "findings": [_entry(finding) for finding in diagnosis.findings],
             "candidates": [_entry(candidate) for candidate in diagnosis.candidates],
@@ -113,6 +114,7 @@ def _diagnosis(
         question=question_from(question),
         **{name: body[name] for name in _PLAIN},
         proven=tuple(body["proven"]),
+        then=tuple(body["then"]),
         funnel=tuple(StageView(**_tuples(view)) for view in body["funnel"]),
         findings=tuple(Finding(**_tuples(finding)) for finding in body["findings"]),
         candidates=tuple(

@@ -34,11 +34,7 @@ def recipe(case: CaseFile) -> str:
         f"{_INDENT}{line!r}" for line in case.config.to_toml().splitlines(keepends=True)
     )
     options: dict[str, object] = {"labelled": case.labelled} if case.labelled else {}
-    options |= {
-        "repairs": bool(diagnosis.repairs),
-        "rebuild": any(r.kind == "chunking" and r.rescues is not None for r in diagnosis.repairs),
-        "answers": diagnosis.answer is not None,
-    }
+    options |= diagnosis.options
     given = ["question", *(f"{name}={value!r}" for name, value in options.items())]
     return (
         f"# Made of {made_of}; what was stored since may change what it says.\n"

@@ -49,7 +49,8 @@ def _ended(diagnosis: Diagnosis) -> str:
 
 def _proven(proven: Sequence[Finding]) -> str:
     first, *others = proven
-    says = first.says if first.says.endswith((".", "!", "?")) else f"{first.says}."
+    says = first.says[:1].upper() + first.says[1:]
+    says = says if says.endswith((".", "!", "?")) else f"{says}."
     told = f"Proven cause: {cited(first)} at the stage {first.stage}. {says}"
     if not others:
         return told

@@ -46,8 +46,8 @@ BELIEVED: Final = (
     WRONGLY_EXCLUDED, STARVED, LEAKED,
     APPROXIMATE_MISS, WRONG_VECTORS, TRUNCATED, CROWDING_ROWS,
     OVER_BUDGET, CUT_OFF, SHALLOW,
-    RERANKER_DEMOTES, FUSION_DEMOTES, CONFUSABLE, HUB,
-    BOUNDARY, TOO_SMALL, TOO_LARGE, BLIND,
+    BOUNDARY, TOO_SMALL, CONFUSABLE, TOO_LARGE,
+    FUSION_DEMOTES, BLIND, HUB, RERANKER_DEMOTES,
     SPREAD, VOCABULARY_GAP,
     WRONG_CITATION, UNSUPPORTED, POSITION, ABSTAINED, CONTEXT_IGNORED, DISTRACTORS, INCOMPLETE,
     NOT_REPRODUCIBLE,
@@ -57,14 +57,22 @@ before what is a matter of degree; rows before filters before models before orde
 must work on what it is given), and of equals the one that is cheaper to put right."""
 
 RIVALS: Final = (
-    RERANKER_DEMOTES, FUSION_DEMOTES, CONFUSABLE, HUB, BOUNDARY, TOO_SMALL, TOO_LARGE,
+    BOUNDARY, TOO_SMALL, CONFUSABLE, TOO_LARGE, FUSION_DEMOTES, BLIND, HUB, RERANKER_DEMOTES,
 )  # fmt: skip
-"""Causes that all show as a low rank: of these the one whose patch brings the evidence furthest
-forward is believed first."""
+"""Causes that all show as a low rank: of these one whose patch brings the evidence to the very
+front is believed before one whose patch only brings it within k."""
+
+BEFORE_SEARCH: Final = {
+    "parse": (UNANSWERABLE, LABEL_INCOMPLETE, CORPUS_GAP, PARSE_LOSS),
+    "index": (UNANSWERABLE, LABEL_INCOMPLETE, TEXT_DROPPED, STALE_ROWS, MISSING_ROWS),
+    "filter": (UNANSWERABLE, LABEL_INCOMPLETE, WRONGLY_EXCLUDED),
+}
+"""What can have lost evidence that never came to be searched, by the stage that lost it: a patch of
+any later stage would only hide that."""
 
 ANSWERING: Final = (
     POSITION, DISTRACTORS, CONTEXT_IGNORED, UNSUPPORTED, WRONG_CITATION, INCOMPLETE, ABSTAINED,
 )  # fmt: skip
 """Causes that are tried once the evidence was delivered, and only then."""
 
-__all__ = ["ANSWERING", "BELIEVED", "CAUSES", "RIVALS", "Cause", "Look", "Patch"]
+__all__ = ["ANSWERING", "BEFORE_SEARCH", "BELIEVED", "CAUSES", "RIVALS", "Cause", "Look", "Patch"]

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from whymiss.diagnosis.case import Case
+from whymiss.diagnosis.case import Case, UnprobedError
 from whymiss.diagnosis.causes.cause import Cause, Look, Patch, fine, unknown
 from whymiss.diagnosis.causes.packing import gold_only
 from whymiss.diagnosis.grounds import Grounds
 from whymiss.diagnosis.lab import Lab
 from whymiss.diagnosis.scene import Replaced, Scene
 from whymiss.records import Answer, Citation, Context, Passage, Query
+from whymiss.text import counted
 
 
 def context_ignored(case: Case) -> Look:
@@ -22,7 +23,7 @@ def context_ignored(case: Case) -> Look:
 def _ignored(case: Case, grounds: Grounds) -> Look:
     if grounds.says or grounds.abstained:
         return fine("the answer repeats the evidence" if grounds.says else "the answer abstains")
-    alone = case.lab.run(gold_only(case))
+    alone = case.probe(gold_only(case))
     still = alone.grounds is not None and not alone.grounds.says
     said = ("with the evidence alone to read, the answer still does not rest on it" if still
             else "with the evidence alone to read, the answer rests on it")  # fmt: skip
@@ -40,7 +41,8 @@ def unsupported_claim(case: Case) -> Look:
 def _unsupported(case: Case, grounds: Grounds) -> Look:
     if not grounds.says or not grounds.unsupported:
         return fine("every claim of the answer is supported, or none rests on the evidence")
-    said = f"{len(grounds.unsupported)} claims stand in no passage: {grounds.unsupported[0]!r}"
+    n = len(grounds.unsupported)
+    said = f"{counted(n, 'claim stands', 'claims stand')} in no passage: {grounds.unsupported[0]!r}"
     return Look(says=said, deviation=said, definite=True, patches=(
         Patch(says="the answer without its unsupported claims",
               apply=lambda: _edited(case.scene, _without_unsupported)),
@@ -55,7 +57,8 @@ def wrong_citation(case: Case) -> Look:
 def _miscited(case: Case, grounds: Grounds) -> Look:
     if not grounds.miscited:
         return fine("what repeats the evidence cites a passage that supports it")
-    said = f"{len(grounds.miscited)} claims cite no passage that supports them"
+    n = len(grounds.miscited)
+    said = f"{counted(n, 'claim cites', 'claims cite')} no passage that supports it"
     return Look(says=said, deviation=said, definite=True, patches=(
         Patch(says="each claim cited to the passage that supports it most",
               apply=lambda: _edited(case.scene, _cited_again)),
@@ -70,9 +73,9 @@ def incomplete(case: Case) -> Look:
 def _some_only(case: Case, grounds: Grounds) -> Look:
     if len(case.evidence) < 2 or not grounds.says:
         return fine("the evidence is one span, or the answer repeats none")
-    return Look(
-        says=f"the evidence is {len(case.evidence)} spans; whether the answer needs all of them "
-        "cannot be told by its words"
+    return unknown(
+        f"the evidence is {len(case.evidence)} spans; whether the answer needs all of them cannot "
+        "be told by its words"
     )
 
 
@@ -95,6 +98,8 @@ def _abstained(case: Case, grounds: Grounds) -> Look:
 
 def not_reproducible(case: Case) -> Look:
     """X1: the same question gives other candidates, another context or another answer."""
+    if not case.probes:
+        raise UnprobedError
     again = Lab().run(case.scene, answer_always=case.run.answer is not None)
     same = all(
         (found.rows == again.stages[stage].rows).all()

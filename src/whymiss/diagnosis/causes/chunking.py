@@ -14,8 +14,11 @@ from whymiss.evaluation.labels import EvidenceSpan
 from whymiss.records import Chunk, Document, Span
 from whymiss.text import Interval, merge_spans
 
-LARGE: Final = 1.5
+LARGE: Final = 1.8
 """A chunk of so many times the usual tokens is large for its index."""
+
+BEYOND: Final = 1.1
+"""A chunk of so many times the configured size is not what the configuration asks for."""
 
 BURIED: Final = 0.5
 """Evidence that is less than this share of its chunk's characters has something to be lost in."""
@@ -33,14 +36,25 @@ def text_dropped(case: Case) -> Look:
     lost = {span: parts for span, parts in gaps.items() if parts}
     if case.run.lost_at != "index" or not lost:
         return fine("the chunker leaves out nothing of the evidence")
-    size = sum(end - start for parts in lost.values() for start, end in parts)
-    said = f"{size} characters of the evidence are in no chunk that the chunker makes"
+    dropped = sum(end - start for parts in lost.values() for start, end in parts)
+    said = f"{dropped} characters of the evidence are in no chunk that the chunker makes"
+    size = case.scene.config.chunking.size
     return Look(
-        says=said, deviation=said, definite=True,
-        patches=(Patch(says="the text that was left out, as chunks of its own",
-                       apply=lambda: _added(case, list(lost))),),
-        numbers={"dropped_characters": size},
-    )  # fmt: skip
+        says=said,
+        deviation=said,
+        definite=True,
+        patches=(
+            Patch(
+                says="the text that was left out, as chunks of its own",
+                apply=lambda: _added(case, list(lost), 0),
+            ),
+            Patch(
+                says="the text that was left out, with what stands around it",
+                apply=lambda: _added(case, list(lost), size),
+            ),
+        ),
+        numbers={"dropped_characters": dropped},
+    )
 
 
 def _uncovered(span: EvidenceSpan, document: Document, chunks: list[Chunk]) -> list[Interval]:
@@ -56,14 +70,14 @@ def _uncovered(span: EvidenceSpan, document: Document, chunks: list[Chunk]) -> l
     return [(start, stop) for start, stop in parts if document.text[start:stop].strip()]
 
 
-def _added(case: Case, spans: list[EvidenceSpan]) -> Scene:
-    chunks = [
-        chunk
-        for span in spans
-        for chunk in cut(case.scene, case.documents[span.doc_id], [_as_span(span.interval)])
-    ]
-    known = {chunk.chunk_id for chunk in case.chunks}
-    return with_rows(case.scene, add=[c for c in chunks if c.chunk_id not in known])
+def _added(case: Case, spans: list[EvidenceSpan], tokens: int) -> Scene:
+    """The spans as chunks beside the others, each with about so many tokens around it."""
+    chunks = []
+    for span in spans:
+        document = case.documents[span.doc_id]
+        window = _window(case, document, span.interval, tokens)
+        chunks += cut(case.scene, document, [_as_span(window)])
+    return _replaced(case, set(), chunks)
 
 
 def _as_span(interval: Interval) -> Span:
@@ -87,6 +101,7 @@ def boundary(case: Case) -> Look:
                 says="a chunk of the usual size around the whole span",
                 apply=lambda: _windowed(case, split, int(case.usual_tokens)),
             ),
+            Patch(says="the pieces joined", apply=lambda: _rejoined(case, split)),
             Patch(
                 says="a chunk of the configured size around the whole span",
                 apply=lambda: _windowed(case, split, size),
@@ -110,6 +125,19 @@ def _is_split(case: Case, span: EvidenceSpan) -> bool:
     text = case.documents[span.doc_id].text[start:end]
     (n_tokens,) = case.scene.encoder.tokenizer.count([text])
     return n_tokens <= min(case.usual_tokens, case.scene.config.chunking.size)
+
+
+def _rejoined(case: Case, spans: list[EvidenceSpan]) -> Scene:
+    """For each span one chunk in place of the pieces that hold it."""
+    chunks: list[Chunk] = []
+    drop: set[int] = set()
+    for span in spans:
+        rows = [row for row in case.gold if _overlaps(case.chunks[row], span)]
+        pieces = [case.chunks[row] for row in rows]
+        whole = Span(start=min(c.start for c in pieces), end=max(c.end for c in pieces))
+        chunks += cut(case.scene, case.documents[span.doc_id], [whole])
+        drop |= set(rows)
+    return _replaced(case, drop, chunks)
 
 
 def _windowed(case: Case, spans: list[EvidenceSpan], tokens: int) -> Scene:
@@ -153,29 +181,39 @@ def too_large(case: Case) -> Look:
     spans = [(span, row) for span in case.evidence if (row := _only_home(case, span)) is not None]
     if not spans:
         return fine("no single chunk holds a whole span of the evidence")
-    largest = max(case.chunks[row].n_tokens for _, row in spans)
+    largest = _largest(case, spans).n_tokens
     times = largest / case.usual_tokens
     share = min(_share(case, span, row) for span, row in spans)
     said = (
         f"the evidence is {share:.0%} of its chunk of {largest} tokens; a chunk has "
         f"{case.usual_tokens:.0f} as a rule"
     )
-    body = largest - case.scene.encoder.tokenizer.n_special
-    beyond = body > 1.1 * case.scene.config.chunking.size
+    (body,) = case.scene.encoder.tokenizer.count([_largest(case, spans).text])
+    beyond = body > BEYOND * case.scene.config.chunking.size
     large = (times >= LARGE or beyond) and share < BURIED
     return Look(
         says=said,
         deviation=said if share < BURIED else "",
         definite=large,
         patches=(
-            Patch(says="the evidence with little around it as a chunk of its own",
-                  apply=lambda: _alone(case, [span for span, _ in spans])),
+            Patch(
+                says="the evidence with little around it as a chunk of its own",
+                apply=lambda: _alone(case, [span for span, _ in spans], _WINDOW_TOKENS),
+            ),
+            Patch(
+                says="the evidence as a chunk of its own",
+                apply=lambda: _alone(case, [span for span, _ in spans], 0),
+            ),
         )
         if share < BURIED
         else (),
         numbers={"chunk_tokens": largest, "usual_tokens": case.usual_tokens,
                  "share_of_chunk": round(share, 4)},
     )  # fmt: skip
+
+
+def _largest(case: Case, homes: list[tuple[EvidenceSpan, int]]) -> Chunk:
+    return max((case.chunks[row] for _, row in homes), key=lambda chunk: chunk.n_tokens)
 
 
 def _only_home(case: Case, span: EvidenceSpan) -> int | None:
@@ -194,11 +232,11 @@ def _share(case: Case, span: EvidenceSpan, row: int) -> float:
     return (span.interval[1] - span.interval[0]) / (chunk.end - chunk.start)
 
 
-def _alone(case: Case, spans: list[EvidenceSpan]) -> Scene:
+def _alone(case: Case, spans: list[EvidenceSpan], tokens: int) -> Scene:
     chunks = []
     for span in spans:
         document = case.documents[span.doc_id]
-        window = _window(case, document, span.interval, _WINDOW_TOKENS)
+        window = _window(case, document, span.interval, tokens)
         chunks += cut(case.scene, document, [_as_span(window)])
     return _replaced(case, set(), chunks)
 
@@ -277,29 +315,39 @@ def _is_fragment(case: Case, row: int) -> bool:
 
 
 def _joined(case: Case, rows: list[int]) -> Scene:
-    """The fragments with their neighbours, to chunks of the configured size."""
-    size = case.scene.config.chunking.size
-    windows: dict[tuple[str, Interval], None] = {}
+    """The fragments joined with their neighbours of the same section, up to the configured size."""
+    drop: set[int] = set()
+    made: list[Chunk] = []
     for row in rows:
-        chunk = case.chunks[row]
-        document = case.documents[chunk.doc_id]
-        windows[chunk.doc_id, _window(case, document, (chunk.start, chunk.end), size)] = None
-    made = [
-        chunk
-        for doc_id, window in windows
-        for chunk in cut(case.scene, case.documents[doc_id], [_as_span(window)])
-    ]
-    inside = {
-        row
-        for row in case.rows_of_documents
-        if any(
-            case.chunks[row].doc_id == doc_id
-            and start <= case.chunks[row].start
-            and case.chunks[row].end <= end
-            for doc_id, (start, end) in windows
-        )
-    }
-    return _replaced(case, inside, made)
+        if row in drop:
+            continue
+        some = _section(case, row)
+        drop |= set(some)
+        chunks = [case.chunks[r] for r in some]
+        span = Span(start=min(c.start for c in chunks), end=max(c.end for c in chunks))
+        made += cut(case.scene, case.documents[chunks[0].doc_id], [span])
+    return _replaced(case, drop, made)
+
+
+def _section(case: Case, row: int) -> list[int]:
+    """A row and those next to it under the same headings, as many as make one chunk."""
+    own, size = case.chunks[row], case.scene.config.chunking.size
+    some, spent = [row], own.n_tokens
+    behind, before = row + 1, row - 1
+    while True:
+        grown = False
+        for near in (behind, before):
+            if not 0 <= near < len(case.chunks):
+                continue
+            other = case.chunks[near]
+            same = other.doc_id == own.doc_id and other.headings == own.headings
+            if same and spent + other.n_tokens <= size:
+                some.append(near)
+                spent += other.n_tokens
+                behind, before = (near + 1, before) if near == behind else (behind, near - 1)
+                grown = True
+        if not grown:
+            return sorted(some)
 
 
 BOUNDARY = Cause(code="S2a", name="SpanCutByBoundary", stage="chunk", look=boundary)

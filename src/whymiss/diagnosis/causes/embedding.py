@@ -17,7 +17,7 @@ from whymiss.diagnosis.scene import Scene
 from whymiss.records import Chunk, Clause, Document, Span
 from whymiss.retrieval.editing import revectored_space
 from whymiss.retrieval.filters import document_fields
-from whymiss.text import words
+from whymiss.text import counted, words
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -27,13 +27,17 @@ if TYPE_CHECKING:
 SAME_VECTOR: Final = 0.98
 """A vector this close to the one that the model gives now is the same, but for precision."""
 
-NEAR_DUPLICATE: Final = 0.9
+NEAR_DUPLICATE: Final = 0.85
 """Chunks at this cosine say nearly the same; what tells them apart the vectors do not show."""
 
 HUB_SHARE: Final = 0.02
-HUB_TIMES: Final = 4.0
-"""A hub is among the first ten of at least this share of other questions, and so many times as often
-as rows are on average."""
+HUB_TIMES: Final = 3.0
+"""A hub is among the first ten of at least this share of other questions, and so many times as
+often as the candidates of this question are as a rule: where all of a small subject is asked about
+often, none of it is a hub."""
+
+HUB_CROWD: Final = 0.5
+"""Hubs displace the evidence when they are at least this share of what stands in its place."""
 
 _LEAST_SENTINELS: Final = 20
 _NEAREST: Final = 10
@@ -42,22 +46,36 @@ _NEAREST: Final = 10
 def truncated(case: Case) -> Look:
     """S3a: the evidence lies beyond what the encoder reads of its chunk."""
     unread = {row: at for row in case.gold if (at := _unread_from(case, row)) is not None}
-    lost = {
-        row: at for row, at in unread.items()
-        if any(s.doc_id == case.chunks[row].doc_id and s.interval[1] > at
-               and s.interval[0] < case.chunks[row].end for s in case.evidence)
-    }  # fmt: skip
+    lost = {row: at for row, at in unread.items() if _evidence_after(case, row, at)}
     if not lost:
-        return fine(f"{len(unread)} of {len(case.gold)} chunks with evidence are truncated, none of "
-                    "them before the evidence ends")  # fmt: skip
+        return fine(
+            f"{len(unread)} of {len(case.gold)} chunks with evidence are truncated, none of them "
+            "before the evidence ends"
+        )
     tokens = max(case.chunks[row].n_truncated for row in lost)
     said = f"the encoder does not read the last {tokens} tokens of the chunk, where evidence stands"
     return Look(
-        says=said, deviation=said, definite=True,
-        patches=(Patch(says="what it did not read, as chunks of their own",
-                       apply=lambda: with_rows(case.scene, add=_tails(case, lost))),),
+        says=said,
+        deviation=said,
+        definite=True,
+        patches=(
+            Patch(
+                says="what it did not read, as chunks of their own",
+                apply=lambda: with_rows(case.scene, add=_tails(case, lost)),
+            ),
+            Patch(says="the chunk read whole", apply=lambda: _read_whole(case, sorted(lost))),
+        ),
         numbers={"truncated_tokens": tokens},
-    )  # fmt: skip
+    )
+
+
+def _evidence_after(case: Case, row: int, at: int) -> bool:
+    """Whether evidence of a chunk ends after a character."""
+    chunk = case.chunks[row]
+    return any(
+        span.doc_id == chunk.doc_id and span.interval[1] > at and span.interval[0] < chunk.end
+        for span in case.evidence
+    )
 
 
 def _unread_from(case: Case, row: int) -> int | None:
@@ -98,21 +116,29 @@ def _tails(case: Case, unread: dict[int, int]) -> list[Chunk]:
 def _read_whole(case: Case, rows: list[int]) -> Scene:
     """The rows with vectors of all their text.
 
-    By the model's own limit where the configuration has lowered it, else the mean of the vectors of
-    the parts.
+    By the model's own limit where the configuration has lowered it, for what stands in front and
+    for the question too; else the mean of the vectors of the parts.
     """
     scene = case.scene
-    vectors: Vectors = scene.space.snapshot.vectors.copy()
     if scene.config.embedding.max_tokens:
-        unlimited = scene.models.encoder(scene.config.replace({"embedding.max_tokens": 0}))
-        vectors[rows] = unlimited.encode_documents([case.chunks[r].indexed_text for r in rows])
-        return replace(scene, space=revectored_space(scene.space, vectors))
+        return _unlimited(case, [*rows, *case.ahead])
+    vectors: Vectors = scene.space.snapshot.vectors.copy()
     for row in rows:
         at = _unread_from(case, row)
         parts = _tails(case, {row: case.chunks[row].end if at is None else at})
         mean = np.concatenate([vectors[[row]], embed(scene, parts)]).mean(axis=0)
         vectors[row] = mean / np.linalg.norm(mean)
     return replace(scene, space=revectored_space(scene.space, vectors))
+
+
+def _unlimited(case: Case, rows: list[int]) -> Scene:
+    scene = case.scene.configured({"embedding.max_tokens": 0})
+    vectors: Vectors = scene.space.snapshot.vectors.copy()
+    texts = [case.chunks[row].indexed_text for row in rows]
+    vectors[rows] = scene.encoder.encode_documents(texts)
+    space = revectored_space(scene.space, vectors)
+    manifest = replace(space.snapshot.manifest, model_version=scene.encoder.model_version)
+    return replace(scene, space=replace(space, snapshot=replace(space.snapshot, manifest=manifest)))
 
 
 def _break(document: Document, start: int, end: int) -> int:
@@ -130,8 +156,10 @@ def wrong_vectors(case: Case) -> Look:
     lengths = np.linalg.norm(stored, axis=1)
     odd = np.flatnonzero(abs(lengths - 1.0) > 1 - SAME_VECTOR)
     if len(odd):
-        said = (f"{len(odd)} of {len(stored)} vectors are not of length 1 (from {lengths.min():.2f} "
-                f"to {lengths.max():.2f}), so that their product is no cosine")  # fmt: skip
+        said = (
+            f"{len(odd)} of {len(stored)} vectors are not of length 1 (from {lengths.min():.2f} to "
+            f"{lengths.max():.2f}), so that their product is no cosine"
+        )
         return Look(
             says=said, deviation=said, definite=True,
             patches=(Patch(says="all vectors at length 1", apply=lambda: _at_length_one(case)),),
@@ -189,17 +217,18 @@ def confusable(case: Case) -> Look:
             f"(closest {closest:.2f})"
         )
     rows = list(dict.fromkeys([*near, *other]))
-    said = [f"{len(near)} chunks are near copies of the evidence's (cosine at least "
-            f"{NEAR_DUPLICATE})"] if near else []  # fmt: skip
+    copies = counted(len(near), "near copy", "near copies")
+    said = [f"{copies} of the evidence's chunk (cosine at least {NEAR_DUPLICATE})"] if near else []
     said += [
-        f"{len(found)} candidates in front have {field} {value!r} where the question says "
-        f"{wanted!r} (to the encoder the question with {value!r} in it is {heard:.2f} the same)"
+        f"in front {counted(len(found), 'candidate has', 'candidates have')} {field} {value!r} "
+        f"where the question says {wanted!r} (to the encoder the question with {value!r} in it is "
+        f"{heard:.2f} the same)"
         for (field, value, wanted), found in _by_field(other).items()
         if (heard := _heard(case, wanted, value)) is not None
     ]
     patches = [
         Patch(
-            says=f"{len(rows)} confusable chunks taken out",
+            says=f"{counted(len(rows), 'confusable chunk')} taken out",
             apply=lambda: with_rows(case.scene, drop=rows),
         )
     ]
@@ -265,11 +294,12 @@ def contrary(case: Case) -> dict[int, tuple[str, Any, Any]]:
     """
     # As written: "bill" in a question does not name the product "billing".
     asked = set(words(case.scene.question.query.text))
-    wanted: dict[str, Any] = {}
-    for row in case.gold:
-        for field, value in _fields(case, row).items():
-            if isinstance(value, str) and terms(value) and set(words(value)) <= asked:
-                wanted[field] = value
+    wanted = {
+        field: value
+        for row in case.gold
+        for field, value in _fields(case, row).items()
+        if isinstance(value, str) and terms(value) and set(words(value)) <= asked
+    }
     found = {}
     for row in case.ahead:
         own = _fields(case, row)
@@ -306,7 +336,7 @@ def hub(case: Case) -> Look:
                        f"{_LEAST_SENTINELS} are needed")  # fmt: skip
     occurs = _occurrences(case)
     share = occurs / len(case.sentinels)
-    usual = float(share.mean())
+    usual = float(np.median(share[case.run.ordered.rows]))
     hubs = [
         row for row in np.flatnonzero(share >= max(HUB_SHARE, HUB_TIMES * usual)).tolist()
         if row not in set(case.gold)
@@ -314,17 +344,30 @@ def hub(case: Case) -> Look:
     in_front = [row for row in case.ahead if row in set(hubs)]
     if not in_front:
         top = max(float(share[row]) for row in case.ahead)
-        return fine(f"no candidate in front is among the first {_NEAREST} of more than {top:.0%} of "
-                    f"{len(case.sentinels)} other questions")  # fmt: skip
+        return fine(
+            f"no candidate in front is among the first {_NEAREST} of more than {top:.0%} of "
+            f"{len(case.sentinels)} other questions"
+        )
     most = max(float(share[row]) for row in in_front)
-    said = (f"{len(in_front)} candidates in front are close to many questions: up to {most:.0%} of "
-            f"{len(case.sentinels)} others have one among their first {_NEAREST}")  # fmt: skip
+    nearest = case.ahead[: case.scene.config.retrieval.k]
+    crowd = sum(row in set(hubs) for row in nearest) / len(nearest)
+    said = (
+        f"in front {counted(len(in_front), 'candidate is', 'candidates are')} close to many "
+        f"questions: up to {most:.0%} of {len(case.sentinels)} others have one among their first "
+        f"{_NEAREST}; they are {crowd:.0%} of the first {len(nearest)}"
+    )
     return Look(
-        says=said, deviation=said, definite=True,
-        patches=(Patch(says=f"{len(in_front)} hub chunks taken out",
-                       apply=lambda: with_rows(case.scene, drop=in_front)),),
+        says=said,
+        deviation=said,
+        definite=crowd >= HUB_CROWD,
+        patches=(
+            Patch(
+                says=f"{counted(len(in_front), 'hub chunk')} taken out",
+                apply=lambda: with_rows(case.scene, drop=in_front),
+            ),
+        ),
         numbers={"hubs_in_front": len(in_front), "k_occurrence": round(most, 4)},
-    )  # fmt: skip
+    )
 
 
 def _occurrences(case: Case) -> NDArray[np.float64]:

@@ -11,6 +11,7 @@ from whymiss.diagnosis.scene import Scene
 from whymiss.records import Clause
 from whymiss.retrieval.editing import recatalogued_space
 from whymiss.retrieval.filters import document_fields, satisfies
+from whymiss.text import counted
 
 
 def wrongly_excluded(case: Case) -> Look:
@@ -48,7 +49,7 @@ def wrongly_excluded(case: Case) -> Look:
             )
         )
     return Look(
-        says=f"{len(hidden)} of {len(case.gold)} rows with evidence are hidden: {said}",
+        says=f"hidden: {len(hidden)} of {counted(len(case.gold), 'row')} with evidence; {said}",
         deviation=said, definite=True, patches=tuple(patches),
         numbers={"hidden_rows": len(hidden)},
     )  # fmt: skip
@@ -105,7 +106,7 @@ def starved(case: Case) -> Look:
     said = "after the filter " + ", ".join(
         f"{n} of {knobs.candidate_depth} {stage} candidates are left" for stage, n in left.items()
     )
-    starving = min(left.values(), default=0) < knobs.candidate_depth
+    starving = _takes_away(case, left)
     visible = case.scene.space.visible(query)
     seen = any(visible[row] for row in case.gold)
     return Look(
@@ -118,6 +119,19 @@ def starved(case: Case) -> Look:
         ),
         numbers={f"{stage}_left": n for stage, n in left.items()},
     )  # fmt: skip
+
+
+def _takes_away(case: Case, left: dict[str, int]) -> bool:
+    """Whether fewer candidates are left than the filter would have let through."""
+    visible = case.scene.space.visible(case.scene.question.query)
+    most = min(case.scene.config.retrieval.candidate_depth, int(visible.sum()))
+    if min(left.values(), default=most) >= most:
+        return False
+    if not case.probes:
+        return True
+    # BM25 finds few of a rare word, with whatever filter.
+    pre = case.probe(case.scene.configured({"retrieval.filter_mode": "pre"}))
+    return any(n < len(pre.branches[stage].rows) for stage, n in left.items())
 
 
 def leaked(case: Case) -> Look:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from whymiss.diagnosis.case import Case
 from whymiss.diagnosis.causes.cause import Cause, Look, Patch, fine
 from whymiss.diagnosis.scene import Scene
+from whymiss.text import counted
 
 _NO_BUDGET = 2**31 - 1
 
@@ -14,15 +15,17 @@ _NO_BUDGET = 2**31 - 1
 def over_budget(case: Case) -> Look:
     """C1: the evidence was selected, and did not fit."""
     if case.run.lost_at != "pack":
-        return fine(f"{case.run.context.n_tokens} of {case.run.context.budget} tokens are used, and "
-                    "no evidence was left out")  # fmt: skip
+        return fine(
+            f"{case.run.context.n_tokens} of {case.run.context.budget} tokens are used, and no "
+            "evidence was left out"
+        )
     gold = {case.chunks[row].chunk_id for row in case.gold}
     dropped = [(c, why) for c, why in case.run.context.dropped if c in gold]
     reasons = sorted({why for _, why in dropped})
-    said = (f"{len(dropped)} chunks with evidence were left out of the context "
+    said = (f"left out of the context: {counted(len(dropped), 'chunk')} with evidence "
             f"({', '.join(reasons)}) at a budget of {case.run.context.budget} tokens")  # fmt: skip
     return Look(
-        says=said, deviation=said, definite=True,
+        says=said, deviation=said, definite="over budget" in reasons,
         patches=(
             Patch(says="no limit to the context",
                   apply=lambda: case.scene.configured({"context.token_budget": _NO_BUDGET})),
@@ -60,7 +63,7 @@ def distractors(case: Case) -> Look:
     others = len(case.run.context.passages) - len(_passage_numbers(case))
     if not others:
         return fine("the context holds nothing but the evidence")
-    said = f"{others} passages without evidence stand in the context"
+    said = f"beside the evidence the context has {counted(others, 'other passage')}"
     return Look(
         says=said, deviation=said,
         patches=(Patch(says="the evidence alone", apply=lambda: gold_only(case)),),

@@ -11,7 +11,7 @@ from whymiss.diagnosis.case import Case
 from whymiss.diagnosis.causes.cause import Cause, Look, Patch, fine, unknown
 from whymiss.diagnosis.scene import Scene
 from whymiss.evaluation.labels import EvidenceSpan
-from whymiss.text import locate_quote
+from whymiss.text import locate_quote, words
 
 LEAST_TERMS: Final = 4
 """Fewer words than these stand in many places by chance."""
@@ -80,7 +80,8 @@ def vocabulary_gap(case: Case) -> Look:
     rarity = Rarity([terms(chunk.indexed_text) for chunk in case.run.chunks(case.run.ordered)])
     share = rarity.containment(asked, held)
     said = f"the evidence's chunk holds {share:.0%} of the question's words, by weight"
-    added = sorted(held - asked, key=lambda term: (-rarity.weight(term), term))[:_ADDED_TERMS]
+    rare = sorted(held - asked, key=lambda term: (-rarity.weight(term), term))[:_ADDED_TERMS]
+    added = _as_written(rare, " ".join(chunk.indexed_text for chunk in gold))
     return Look(
         says=said,
         deviation=said if share < GAP else "",
@@ -92,6 +93,15 @@ def vocabulary_gap(case: Case) -> Look:
         ),
         numbers={"share_of_words": round(share, 4)},
     )
+
+
+def _as_written(stems: list[str], text: str) -> list[str]:
+    """For each stem the first word of a text that it is the stem of."""
+    written: dict[str, str] = {}
+    for word in words(text):
+        for stem in terms(word):
+            written.setdefault(stem, word)
+    return list(dict.fromkeys(written.get(stem, stem) for stem in stems))
 
 
 def asked_with(scene: Scene, more: str) -> Scene:

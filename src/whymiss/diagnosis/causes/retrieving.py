@@ -61,7 +61,7 @@ def blind(case: Case) -> Look:
         return _blind_of_two(case, here, k)
     ran = next(iter(here))
     other = _OTHER[ran]
-    there = case.lab.run(case.scene.configured({"retrieval.mode": other}))
+    there = case.probe(case.scene.configured({"retrieval.mode": other}))
     rank = there.rank(there.branches[other])
     said = f"{ran} has the evidence at {_place(here[ran])}, {other} would have it at {_place(rank)}"
     found = rank is not None and rank <= k
@@ -97,11 +97,13 @@ def _blind_of_two(case: Case, here: Mapping[str, int | None], k: int) -> Look:
                                 apply=lambda: case.scene.configured(repaired)))  # fmt: skip
     deviation = ""
     if repaired and case.run.branches["bm25"] is not None:
-        bm25 = case.lab.run(case.scene.configured(repaired))
+        bm25 = case.probe(case.scene.configured(repaired))
         before, after = here.get("bm25"), bm25.rank(bm25.branches["bm25"])
         if after is not None and (before is None or after < before):
-            deviation = (f"with stemmer {case.scene.config.retrieval.stemmer!r} bm25 has the "
-                         f"evidence at {_place(before)}, with the usual one at {after}")  # fmt: skip
+            deviation = (
+                f"with stemmer {case.scene.config.retrieval.stemmer!r} bm25 has the evidence at "
+                f"{_place(before)}, with the usual one at {after}"
+            )
     return Look(
         says=said,
         deviation=deviation or (said if empty else ""),

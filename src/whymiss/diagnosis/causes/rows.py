@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Final
 
 from whymiss.diagnosis.case import Case
 from whymiss.diagnosis.causes.cause import Cause, Look, Patch, fine
 from whymiss.diagnosis.edits import reindexed, with_rows
 from whymiss.records import Chunk
-from whymiss.text import normalise_whitespace
+from whymiss.text import counted, normalise_whitespace
+
+CROWD: Final = 0.4
+"""Repeats and orphans that are at least this share of what stands in front are what crowds."""
 
 
 def stale_rows(case: Case) -> Look:
@@ -17,7 +21,7 @@ def stale_rows(case: Case) -> Look:
     rows = [row for row in case.ahead if case.chunks[row].doc_id in case.stale]
     others = sorted({case.chunks[row].doc_id for row in rows})
     if not own and not others:
-        return fine(f"{len(case.stale)} stale documents in the index, none of them in the way")
+        return fine(f"{counted(len(case.stale), 'stale document')} in the index, none in the way")
     patches = []
     if own:
         said = f"the rows of {', '.join(own)} were made from an earlier text"
@@ -46,7 +50,7 @@ def crowding_rows(case: Case) -> Look:
     return Look(
         says=said,
         deviation=said,
-        definite=True,
+        definite=copies + gone >= CROWD * len(in_front),
         patches=(
             Patch(
                 says=f"{len(twice)} repeated and {len(orphans)} orphaned rows taken out",
@@ -90,7 +94,7 @@ def missing_rows(case: Case) -> Look:
     lacking = [c for c in made if c.chunk_id not in known and _telling(case, [c])]
     if not _covers(case, made) or not lacking:
         return fine("the rows that the chunker makes of the document are there")
-    said = f"{len(lacking)} rows with evidence, of {', '.join(behind)}, are not in the index"
+    said = f"not in the index: {counted(len(lacking), 'row')} with evidence, of {', '.join(behind)}"
     return Look(
         says=said,
         deviation=said,
@@ -118,7 +122,7 @@ def approximate_miss(case: Case) -> Look:
         return fine("search is exact")
     if "dense" not in case.run.stages:
         return fine("no dense search ran")
-    exact = case.lab.run(case.scene.configured({"index.ann": "none"}))
+    exact = case.probe(case.scene.configured({"index.ann": "none"}))
     here = set(case.run.stages["dense"].rows.tolist())
     there = exact.stages["dense"].rows.tolist()
     share = sum(row in here for row in there) / len(there) if there else 1.0
@@ -126,7 +130,7 @@ def approximate_miss(case: Case) -> Look:
     missed = sorted(gold & set(there) - here)
     said = f"approximate search finds {share:.0%} of the exact {len(there)} nearest rows"
     if missed:
-        said += f", and misses {len(missed)} rows with evidence"
+        said += f", and misses {counted(len(missed), 'row')} with evidence"
     return Look(
         says=said,
         deviation=said if missed else "",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from itertools import pairwise
 from typing import Final
 
@@ -11,7 +12,7 @@ import numpy as np
 from whymiss.chunking import sentence_starts
 from whymiss.diagnosis.edits import cut, with_rows
 from whymiss.diagnosis.faults.fault import Fault
-from whymiss.diagnosis.faults.looking import rows_in, simpler, targets, touching, truth_in
+from whymiss.diagnosis.faults.looking import rows_in, simpler, targets, touching
 from whymiss.diagnosis.faults.recut import (
     Interval,
     Skipper,
@@ -21,9 +22,9 @@ from whymiss.diagnosis.faults.recut import (
     without,
 )  # fmt: skip
 from whymiss.diagnosis.lab import Run
+from whymiss.diagnosis.rebuilding import Rebuilds
 from whymiss.diagnosis.scene import Scene
 from whymiss.evaluation.labels import EvidenceSpan
-from whymiss.protocols import Tokenizer
 from whymiss.records import Chunk, Document, Span
 
 Rows = list[tuple[int, Chunk]]
@@ -35,8 +36,11 @@ _SHORTEST_CUT: Final = 20
 _NEAR: Final = 40
 """Most rows of one document that are cut anew around a piece of evidence."""
 
-_FINE: Final = 48
+_FINE: Final = 64
 """Tokens of a small chunk."""
+
+_FULL: Final = 0.99
+"""Share of the encoder's limit that a merged chunk fills at most."""
 
 _GROWN: Final = 1.5
 """A merged chunk is at least so many times as long as the one that held the evidence."""
@@ -61,13 +65,14 @@ def boundary_cut(run: Run, severity: int, rng: np.random.Generator) -> Scene | N
 
 
 def oversized_chunks(run: Run, severity: int, rng: np.random.Generator) -> Scene | None:
-    """The chunks around the evidence merged to 0.8, 0.9 or all of what the encoder sees."""
-    share = {1: 0.8, 2: 0.9, 3: 0.98}[severity]
+    """The chunks around the evidence merged, up to all that the encoder sees."""
+    if severity > 1:
+        return None
 
     def change(
         scene: Scene, document: Document, rows: Rows, spans: list[EvidenceSpan]
     ) -> Scene | None:
-        return _merged(scene, document, near(rows, spans), spans, share)
+        return _merged(scene, document, near(rows, spans), spans, _FULL)
 
     return _each_document(run, change)
 
@@ -109,17 +114,10 @@ def dropped_text(run: Run, severity: int, rng: np.random.Generator) -> Scene | N
 
 
 def finely_cut(scene: Scene) -> tuple[Scene, ...]:
-    """The scene, simpler ones, and one whose evidence stands in small chunks of sentences."""
-    truth = truth_in(scene)
-    made: Scene | None = scene
-    for doc_id, spans in targets(truth).items():
-        document = truth.documents[doc_id]
-        some = near(rows_in(scene, doc_id), spans)
-        if made is not None and some:
-            drop = [row for row, _ in near(rows_in(made, doc_id), spans)]
-            fine = _sentences(document, some, spans, scene.encoder.tokenizer)
-            made = recut(made, document, drop=drop, spans=fine)
-    return (*simpler(scene), *(simpler(made) if made is not None else ()))
+    """The whole index in small chunks, so that one as long as the encoder reads is large."""
+    fine = scene.configured({"chunking.size": _FINE, "chunking.overlap": 0})
+    space = scene.space.derived(("finely cut", _FINE), lambda: Rebuilds().rebuilt(fine).space)
+    return simpler(replace(fine, space=space))
 
 
 def near(rows: Rows, spans: Sequence[EvidenceSpan], most: int = _NEAR) -> Rows:
@@ -259,27 +257,6 @@ def _stretches(rows: Rows) -> list[Interval]:
             found.append((chunk.start, chunk.end))
         before = row
     return found
-
-
-def _sentences(
-    document: Document, rows: Rows, spans: Sequence[EvidenceSpan], tokenizer: Tokenizer
-) -> list[Span]:
-    """The rows cut to small chunks of whole sentences."""
-    parts = _parts(document, rows, spans)
-    costs = tokenizer.count([document.text[p.start : p.end] for p in parts])
-    made: list[Span] = []
-    spent = 0
-    for part, cost in zip(parts, costs, strict=True):
-        # Only within a row: headings and sections stay apart.
-        if made and spent + cost <= _FINE and not any(
-            c.start == part.start for _, c in rows
-        ):  # fmt: skip
-            made[-1] = Span(start=made[-1].start, end=part.end)
-            spent += cost
-        else:
-            made.append(part)
-            spent = cost
-    return made
 
 
 def _skipped(

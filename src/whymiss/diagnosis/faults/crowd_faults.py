@@ -22,7 +22,7 @@ from whymiss.text import intersection_length, normalise_whitespace
 _TRIES: Final = 8
 """How often a copy is worded anew before it is given up as a repeat."""
 
-_LISTED: Final = {1: 12, 2: 9, 3: 6}
+_FILLED: Final = {1: 0.7, 2: 0.5, 3: 0.35}
 _LEAST_OTHERS: Final = 36
 _TITLES: Final = ("Overview", "Index", "Frequently asked questions", "All topics", "Quick links")
 
@@ -39,6 +39,8 @@ def near_duplicate_displacer(run: Run, severity: int, rng: np.random.Generator) 
     for doc_id, spans in targets(run.truth).items():
         document, rows = run.truth.documents[doc_id], dict(rows_in(scene, doc_id))
         held = [rows[row] for row in touching(rows.items(), spans[:1])]
+        if not held:
+            return None
         chunk = max(held, key=lambda c: intersection_length((c.start, c.end), spans[0].interval))
         ids = iter(free_ids(doc_id, severity * scene.config.retrieval.k, taken))
         for name in ids:
@@ -53,8 +55,8 @@ def near_duplicate_displacer(run: Run, severity: int, rng: np.random.Generator) 
 def hub(run: Run, severity: int, rng: np.random.Generator) -> Scene | None:
     """Pages of questions that customers ask, this one among them; they answer none.
 
-    As many as are selected, each with the 12, 9 or 6 questions most like this one, in another
-    order: so each is close to all of them, and to what is like them.
+    As many as are selected, each with the questions most like this one in another order, as many
+    as fill 0.7, 0.5 or 0.35 of a chunk: so each is close to all of them, and to what is like them.
     """
     scene = run.scene
     gold = gold_documents(scene)
@@ -64,13 +66,25 @@ def hub(run: Run, severity: int, rng: np.random.Generator) -> Scene | None:
     if first is None or len(others) < _LEAST_OTHERS:
         return None
     asked = scene.encoder.encode_queries([scene.question.query.text, *others])
-    near = np.argsort(-(asked[1:] @ asked[0]), kind="stable")[: _LISTED[severity]]
+    near = np.argsort(-(asked[1:] @ asked[0]), kind="stable").tolist()
+    room = int(_FILLED[severity] * scene.config.chunking.size)
+    listed = _fitting(scene, [question, *(normalise_whitespace(others[i]) for i in near)], room)
     pages = []
     for number in range(scene.config.retrieval.k + 1):
-        some = [normalise_whitespace(others[i]) for i in rng.permutation(near)]
-        some.insert(int(rng.integers(len(some) + 1)), question)
+        some = [listed[i] for i in rng.permutation(len(listed)).tolist()]
         pages.append(_page(scene, first, _TITLES[number % len(_TITLES)], some))
     return ingested(scene, pages)
+
+
+def _fitting(scene: Scene, texts: Sequence[str], room: int) -> list[str]:
+    """The first texts whose tokens fit."""
+    spent, kept = 0, list[str]()
+    for text, cost in zip(texts, scene.encoder.tokenizer.count(list(texts)), strict=True):
+        spent += cost + 1
+        if kept and spent > room:
+            break
+        kept.append(text)
+    return kept
 
 
 def _confusable(

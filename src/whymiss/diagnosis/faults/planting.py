@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 
 from whymiss.diagnosis.faults.fault import SEVERITIES, Fault
 from whymiss.diagnosis.lab import Lab
 from whymiss.diagnosis.scene import Scene
+
+_OF_THE_ANSWER: Final = frozenset({"C2", "C3", "G1", "G2", "G3", "G4", "G5"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +44,7 @@ def planted(scene: Scene, fault: Fault, rng: np.random.Generator, lab: Lab) -> P
             continue
         for severity in SEVERITIES:
             made = _planted(base, fault, severity, [seed, number], lab)
-            if made is not None and _fails(made, lab):
+            if made is not None and _fails(made, fault, lab):
                 return PlantedCase(base=base, scene=made, faults=(fault,), severities=(severity,))
     return None
 
@@ -64,7 +67,7 @@ def planted_pair(
             if one is None or other is None:
                 continue
             made = _planted(one[0], second, other[1], [seed, number, more, 2], lab)
-            if made is not None and _fails(made, lab):
+            if made is not None and lab.run(made).ending in ("lost", "wrong answer"):
                 return PlantedCase(
                     base=base, scene=made, faults=(first, second), severities=(one[1], other[1])
                 )
@@ -72,14 +75,18 @@ def planted_pair(
 
 
 def compatible(first: Fault, second: Fault) -> bool:
-    """Whether two faults can be planted one after the other: other causes, other stages."""
-    return first.cause != second.cause and first.stage != second.stage
+    """Whether two faults can be planted one after the other: other causes, other stages.
+
+    Two that both spoil the answer cannot: what a reader does not read it cannot get wrong.
+    """
+    spoiling = [f.cause in _OF_THE_ANSWER for f in (first, second)]
+    return first.cause != second.cause and first.stage != second.stage and not all(spoiling)
 
 
 def _mildest(base: Scene, fault: Fault, seed: list[int], lab: Lab) -> tuple[Scene, int] | None:
     for severity in SEVERITIES:
         made = _planted(base, fault, severity, seed, lab)
-        if made is not None and _fails(made, lab):
+        if made is not None and _fails(made, fault, lab):
             return made, severity
     return None
 
@@ -88,8 +95,10 @@ def _planted(base: Scene, fault: Fault, severity: int, seed: list[int], lab: Lab
     return fault.plant(lab.run(base), severity, np.random.default_rng([*seed, severity]))
 
 
-def _fails(scene: Scene, lab: Lab) -> bool:
-    return lab.run(scene).ending in ("lost", "wrong answer")
+def _fails(scene: Scene, fault: Fault, lab: Lab) -> bool:
+    """Whether the fault does its harm: the evidence is lost, or the answer is wrong."""
+    ending = lab.run(scene).ending
+    return ending == ("wrong answer" if fault.cause in _OF_THE_ANSWER else "lost")
 
 
 def _seed(rng: np.random.Generator) -> int:

@@ -35,13 +35,13 @@ class Outcomes:
 class Population:
     """Labelled questions over the scene of one of them, asked in batches.
 
-    Only questions that can be judged, and whose documents are stored, are kept; `left_out` counts
-    the others.
+    Only questions that can be judged are kept; `left_out` counts the others, and the `unfit` whose
+    labels do not fit their documents and which are not given.
     """
 
-    def __init__(self, questions: Sequence[Question], scene: Scene) -> None:
+    def __init__(self, questions: Sequence[Question], scene: Scene, *, unfit: int = 0) -> None:
         self._judged = [judged for q in questions if (judged := JudgedQuestion(q)).judgeable]
-        self.left_out = len(questions) - len(self._judged)
+        self.left_out = unfit + len(questions) - len(self._judged)
         self._vectors: Vectors | None = None
         self._batches: dict[int, tuple[Batch, object]] = {}
         self._scene = scene

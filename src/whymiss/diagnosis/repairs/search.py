@@ -46,6 +46,10 @@ def changes_for(case: Case, diagnosis: Diagnosis, rebuilds: Rebuilds) -> list[Ch
     return sorted(found, key=lambda change: COST[change.kind])
 
 
+_NO_TABLE: Final = (
+    "rows changed in memory have no approximate index to search: make the change, build, ask again"
+)
+
 _CUTTING: Final = {"S2a", "S2b", "S2c", "S3a"}
 
 
@@ -92,6 +96,8 @@ def _tried(case: Case, change: Change, population: Population | None, *, rebuild
     if change.rebuilds and not rebuild:
         return replace(repair, because="it needs the whole index anew, which was not asked for")
     scene = change.alter(case.scene)
+    if scene.config.index.ann != "none" and scene.space.snapshot.table is None:
+        return replace(repair, because=_NO_TABLE)
     run = case.lab.run(scene)
     rescued = run.ending == "healthy" if case.run.delivered else run.delivered
     repair = replace(

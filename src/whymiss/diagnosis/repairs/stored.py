@@ -1,4 +1,4 @@
-"""Repairs of what is stored: rows, permissions, metadata, documents; tried where a cause says so."""
+"""Repairs of what is stored: rows, permissions, metadata, documents; where a cause says so."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ from whymiss.evaluation.formats.frames import (
     questions_from_frames,
     texts_frame,
 )
-from whymiss.evaluation.formats.jsonl import read_questions, write_questions
+from whymiss.evaluation.formats.jsonl import add_question, read_questions, write_questions
 from whymiss.evaluation.formats.squad import read_squad, write_squad
 from whymiss.evaluation.formats.trec import (
     questions_from_qrels,
@@ -27,6 +27,7 @@ from whymiss.evaluation.formats.trec import (
 )
 
 __all__ = [
+    "add_question",
     "documents_from_frame",
     "evidence_frame",
     "questions_frame",

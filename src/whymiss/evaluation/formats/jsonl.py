@@ -74,6 +74,30 @@ def write_questions(path: Path | str, questions: Iterable[Question]) -> None:
     write_json_lines(Path(path), (question_entry(question) for question in questions))
 
 
+def add_question(path: Path | str, question: Question) -> None:
+    """Add one question to a file of labelled questions, made if it is not there.
+
+    Raises
+    ------
+    LabelError : the file cannot be read or written, a question of this id is in it, or the
+        question has no label.
+
+    Examples
+    --------
+    >>> from tempfile import mkdtemp
+    >>> path = Path(mkdtemp()) / "questions.jsonl"
+    >>> add_question(path, Question(query=Query(query_id="q1", text="Refund?"), documents=["faq"]))
+    >>> [question.query_id for question in read_questions(path)]
+    ['q1']
+    """
+    known = read_questions(path) if Path(path).exists() else []
+    if any(other.query_id == question.query_id for other in known):
+        raise LabelError(f"a question {question.query_id!r} is there already", where=str(path))
+    if not (question.evidence or question.documents or question.unanswerable):
+        raise LabelError(f"question {question.query_id!r} has no label to add", where=str(path))
+    write_questions(path, [*known, question])
+
+
 def question_from(entry: dict[str, Any]) -> Question:
     """A question from the JSON object of one line.
 

@@ -21,6 +21,8 @@ h3 { font-size: 1.05rem; margin: 0 0 .5rem; overflow-wrap: anywhere; }
 h4 { font-size: .95rem; margin: 1.25rem 0 .25rem; }
 p { margin: .25rem 0 .75rem; max-width: 60rem; }
 a { color: var(--accent); }
+.verdict { border-left: 4px solid var(--accent); padding: .25rem .9rem; font-size: 1.1rem;
+  margin: .75rem 0; overflow-wrap: anywhere; }
 .soft, caption { color: var(--soft); }
 nav ul { list-style: none; margin: .75rem 0; padding: 0; display: flex; flex-wrap: wrap;
   gap: .25rem 1.25rem; }
@@ -53,5 +55,7 @@ pre { background: var(--shade); padding: .6rem; border-radius: 4px; margin: .25r
 td pre { margin: .25rem 0 0; max-width: 34rem; }
 mark { background: var(--mark); color: inherit; text-decoration: underline; }
 details { margin: .25rem 0; } summary { cursor: pointer; }
-@media print { details > * { display: block; } body { max-width: none; } nav { display: none; } }
+@media print { details > * { display: block; } body { max-width: none; } nav { display: none; }
+  details::details-content { content-visibility: visible; height: auto; }
+  tr, .verdict { break-inside: avoid; } }
 """
