@@ -116,7 +116,7 @@ class Diagnoser:
         """Every labelled question; `Workbench.diagnose_all` tells the parameters."""
         given = chosen(questions, "")
         asked = chosen(given, split)
-        check_questions(asked)
+        check_questions(asked, who="diagnose_all")
         scene = self.scene(asked[0], config, answers=answers)
         population = self._population(given, scene, asked[0])
         others = tuple(q.query.text for q in population.questions) if population else ()

@@ -83,8 +83,10 @@ def test_handles_with_the_same_failures_are_one_cluster_told_by_the_first() -> N
 
 
 def test_one_knob_joins_all_failures_of_its_cause_and_tells_what_proved_them() -> None:
-    table = clusters([failed("a", DEPTH), failed("b", DEPTH), failed("c", DEPTH)])
+    other = failed("d", DEPTH, cause="S5")
+    table = clusters([failed("a", DEPTH), failed("b", DEPTH), failed("c", DEPTH), other])
 
+    assert table["of"].tolist() == [3]
     assert table["says"].tolist() == [
         "3 questions fail by NameS4 (S4) at dense; retrieval.candidate_depth governs it "
         "(proven with patch of a; patch of b; patch of c)."
@@ -141,7 +143,8 @@ def test_every_member_failed_in_this_way_and_has_every_handle(outcomes: list[Out
         assert members == expected
         assert all(set(shared) <= member.handles for member in members)
         assert row.n == len(members) >= 2
-        assert row.of == sum(shared[0] in outcome.handles for outcome in outcomes)
+        having = sum(shared[0] in outcome.handles for outcome in outcomes)
+        assert row.of == (row.n if shared[0] == DEPTH else having)
 
 
 @given(OUTCOMES, st.randoms(use_true_random=False))

@@ -99,6 +99,7 @@ def scenes(tmp_path_factory: pytest.TempPathFactory) -> list[Scene]:
     read = partial(read_documents, store)
     texts = {made.doc_id: read([made.doc_id])[made.doc_id] for made, _ in found}
     space = SearchSpace(snapshot, catalogue)
+    everything = tuple(asked for _, facts in found for _, asked in facts[:2])
     return [
         Scene(
             question=question(made, said, asked),
@@ -106,6 +107,7 @@ def scenes(tmp_path_factory: pytest.TempPathFactory) -> list[Scene]:
             space=space,
             models=models,
             read_documents=lambda wanted: {d: texts[d] for d in wanted if d in texts},
+            others=everything,
         )
         for made, facts in found
         for said, asked in facts[:2]

@@ -29,10 +29,10 @@ def test_rank_score_cut_margin_and_displacers_of_a_dense_search() -> None:
     ids = [c.chunk_id for c in scene.space.snapshot.chunks]
     dense, select = found["dense"], found["select"]
 
-    assert (dense.holds, dense.rank, dense.n, dense.cut) == (True, 4, 7, 7)
+    assert (dense.holds, dense.rank, dense.n, dense.cut) == (True, 4, 7, 3)
     assert dense.score == pytest.approx(0.45, abs=1e-6)
-    assert dense.cut_score == pytest.approx(0.2, abs=1e-6)
-    assert dense.margin == pytest.approx(0.25, abs=1e-6)
+    assert dense.cut_score == pytest.approx(0.5, abs=1e-6)
+    assert dense.margin == pytest.approx(-0.05, abs=1e-6)
     # Rows are sorted by document: filler00 to filler05, then gold.
     assert dense.displaced_by == (ids[0], ids[1], ids[2])
     assert (select.holds, select.rank, select.n, select.cut) == (False, None, 3, 3)

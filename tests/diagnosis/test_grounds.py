@@ -82,6 +82,12 @@ def test_a_claim_that_repeats_the_evidence_has_to_cite_it(mark: str) -> None:
     assert not grounds.sound
 
 
+def test_what_another_claim_cites_is_no_citation_of_this_one() -> None:
+    assert grounds_of(answer(f"{REFUND}\n{CARD} [1]"), CONTEXT, evidence=REFUND).miscited == (
+        REFUND,
+    )
+
+
 def test_a_claim_may_cite_more_than_is_needed() -> None:
     assert grounds_of(answer(f"{REFUND} [1][2]"), CONTEXT, evidence=REFUND).sound
 

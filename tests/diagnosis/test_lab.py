@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -45,9 +46,7 @@ KNOBS: dict[str, st.SearchStrategy[Any]] = {
 @st.composite
 def scenes(draw: st.DrawFn) -> Scene:
     """Nine documents with cosines, permissions and tags of any kind."""
-    cosines = {
-        name: draw(st.sampled_from([0.2, 0.4, 0.6, 0.8])) for name in [*COSINES, "Refunds"]
-    }
+    cosines = {name: draw(st.sampled_from([0.2, 0.4, 0.6, 0.8])) for name in [*COSINES, "Refunds"]}
     about = {
         doc_id: {
             "allowed": draw(st.sampled_from([("*",), ("staff",), ()])),
@@ -56,7 +55,7 @@ def scenes(draw: st.DrawFn) -> Scene:
         for doc_id in TEXTS
     }
     asked = question(
-        TEXTS, ("gold.md", GOLD), text=draw(st.sampled_from(["Refunds of topic filler03?", "Why?"])),
+        TEXTS, ("gold.md", GOLD), text=draw(st.sampled_from(["Refunds of filler03?", "Why?"])),
         principals=draw(st.sampled_from([(), ("staff",)])),
         where=draw(st.sampled_from([(), where(plan="annual")])),
     )  # fmt: skip
@@ -171,8 +170,7 @@ def test_reach_grows_with_the_stage_that_lost_the_evidence_and_then_with_its_ran
     assert [run.lost_at for run in runs] == [stage for stage, _ in ordered_by_reach()]
     assert [run.ending for run in runs[-2:]] == ["wrong answer", "healthy"]
     reaches = [run.reach for run in runs]
-    assert all(a < b for a, b in zip(reaches[1:], reaches[2:], strict=False))
-    assert reaches[0] < reaches[1]
+    assert all(a < b for a, b in pairwise(reaches))
 
 
 def test_a_question_is_encoded_once() -> None:

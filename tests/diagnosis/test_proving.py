@@ -163,7 +163,10 @@ def cause(code: str, look: Look) -> Cause:
 
 
 def patched(made: Scene, says: str, **knobs: Any) -> Patch:
-    return Patch(says=says, apply=lambda: made.configured({k.replace("__", "."): v for k, v in knobs.items()}))
+    return Patch(
+        says=says,
+        apply=lambda: made.configured({k.replace("__", "."): v for k, v in knobs.items()}),
+    )
 
 
 def with_causes(monkeypatch: pytest.MonkeyPatch, *causes: Cause) -> None:
@@ -266,7 +269,7 @@ def test_a_chain_ends_where_nothing_brings_the_evidence_further(
     assert proven(made) == []
 
 
-def test_answering_causes_are_tried_only_where_the_evidence_is_there_and_others_only_where_not() -> (
+def test_the_answer_is_blamed_only_where_the_evidence_is_there_and_all_else_only_where_not() -> (
     None
 ):
     ignoring = Writer(lambda _: ("Plants are watered on Mondays.", []))

@@ -196,6 +196,10 @@ def test_knobs_stand_before_the_store_the_store_before_all_chunks_and_a_model_la
     assert order.index("rows") < order.index("chunking") < order.index("model") == len(COST) - 1
 
 
+def test_k_is_no_repair_of_what_was_selected_and_did_not_fit() -> None:
+    assert "k" not in {repair.kind for repair in repaired(BROKEN["context"]())}
+
+
 def test_a_healthy_question_and_an_unjudged_one_need_no_repair() -> None:
     assert repaired(scene(FRONT)) == ()
     assert repaired(scene(FRONT, question(TEXTS))) == ()
@@ -282,8 +286,12 @@ def spans_of(broken: Scene, asked: Question) -> tuple[list[tuple[str, int, int]]
 
 @pytest.mark.parametrize(
     ("cosine", "knobs"),
-    [(0.65, {"retrieval.k": 1}), (0.45, {}), (0.1, {"retrieval.mode": "hybrid", "retrieval.dense_weight": 0.95}),
-     (0.1, {})],
+    [
+        (0.65, {"retrieval.k": 1}),
+        (0.45, {}),
+        (0.1, {"retrieval.mode": "hybrid", "retrieval.dense_weight": 0.95}),
+        (0.1, {}),
+    ],
 )
 def test_wins_losses_and_added_tokens_are_those_of_asking_every_question_by_itself(
     cosine: float, knobs: dict[str, Any]

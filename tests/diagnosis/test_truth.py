@@ -24,7 +24,9 @@ def asked(*alternatives: tuple[EvidenceSpan, ...], **labels: object) -> Question
     return Question(query=query, evidence=alternatives, **labels)  # type: ignore[arg-type]
 
 
-def span(start: int | None = None, end: int | None = None, quote: str | None = GOLD) -> EvidenceSpan:
+def span(
+    start: int | None = None, end: int | None = None, quote: str | None = GOLD
+) -> EvidenceSpan:
     return EvidenceSpan(doc_id="faq.md", start=start, end=end, quote=quote)
 
 
@@ -152,9 +154,7 @@ places = st.lists(
 def test_rank_is_the_shortest_list_that_delivers(retrieved: list[tuple[str, int, int]]) -> None:
     question = asked((span(*AT),))
     rank = held(question, FAQ).rank(retrieved)
-    delivering = [
-        n for n in range(1, len(retrieved) + 1) if delivered(retrieved[:n], question)
-    ]
+    delivering = [n for n in range(1, len(retrieved) + 1) if delivered(retrieved[:n], question)]
 
     assert rank == (delivering[0] if delivering else None)
 

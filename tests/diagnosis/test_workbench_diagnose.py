@@ -150,7 +150,7 @@ def test_a_query_asks_with_its_principals_and_its_filter(wb: Workbench) -> None:
 
     assert excluded.lost_at == hidden.lost_at == "filter"
     assert excluded.proven == hidden.proven == ("F1",)
-    assert "plan" in excluded.finding("F1").patch
+    assert "plan" in excluded.finding("F1").says
     assert "iris.md" in hidden.finding("F1").patch
     assert asked(8, principals=("staff",)).ending == "healthy"
     assert {r.kind for r in excluded.repairs if r.rescues} >= {"metadata"}

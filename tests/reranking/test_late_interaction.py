@@ -57,7 +57,9 @@ class _Unused(HashingEncoder):
 def stored(tmp_path: Path) -> LateInteractionReranker:
     store = TokenStore(tmp_path, ENCODER.model_version)
     store.build(list(DOCUMENTS.values()), ENCODER)
-    tokens_of = StoredTokens(store, lambda doc_id: DOCUMENTS[doc_id].content_hash, EncodedTokens(_Unused()))
+    tokens_of = StoredTokens(
+        store, lambda doc_id: DOCUMENTS[doc_id].content_hash, EncodedTokens(_Unused())
+    )
     return LateInteractionReranker(ENCODER, tokens_of)
 
 
@@ -203,7 +205,9 @@ def test_a_chunk_whose_document_is_not_stored_is_encoded_by_itself(tmp_path: Pat
     store = TokenStore(tmp_path, encoder.model_version)
     store.build([DOCUMENTS["billing"]], encoder)
     ASKED.clear()
-    tokens_of = StoredTokens(store, lambda doc_id: DOCUMENTS[doc_id].content_hash, EncodedTokens(encoder))
+    tokens_of = StoredTokens(
+        store, lambda doc_id: DOCUMENTS[doc_id].content_hash, EncodedTokens(encoder)
+    )
     reranker = LateInteractionReranker(encoder, tokens_of)
     scores = reranker.scores(QUERY, CHUNKS)
     assert [text for text in ASKED if text != QUERY.text] == [CHUNKS[0].text]
@@ -221,7 +225,9 @@ def test_tokens_of_another_text_are_never_read(tmp_path: Path) -> None:
     edited = Document(doc_id="billing", text="Nothing of what was there before is left of it now.")
     store.build([edited], ENCODER)
     # The chunk was cut from an earlier text, whose hash nobody knows any more.
-    stale = LateInteractionReranker(ENCODER, StoredTokens(store, lambda _: None, EncodedTokens(ENCODER)))
+    stale = LateInteractionReranker(
+        ENCODER, StoredTokens(store, lambda _: None, EncodedTokens(ENCODER))
+    )
     alone = LateInteractionReranker(ENCODER, EncodedTokens(ENCODER))
     assert stale.scores(QUERY, CHUNKS) == alone.scores(QUERY, CHUNKS)
     assert stale.parts(QUERY, CHUNKS[2]) == alone.parts(QUERY, CHUNKS[2])
@@ -235,7 +241,9 @@ def test_a_damaged_store_costs_time_and_not_the_answer(
     for shard in tmp_path.glob("*.tokens"):
         shard.write_bytes(b"")
     store = TokenStore(tmp_path, ENCODER.model_version)
-    tokens_of = StoredTokens(store, lambda doc_id: DOCUMENTS[doc_id].content_hash, EncodedTokens(ENCODER))
+    tokens_of = StoredTokens(
+        store, lambda doc_id: DOCUMENTS[doc_id].content_hash, EncodedTokens(ENCODER)
+    )
     found = LateInteractionReranker(ENCODER, tokens_of).scores(QUERY, CHUNKS)
     assert found == pytest.approx(expected, abs=1e-4)
 
@@ -249,7 +257,8 @@ def test_with_the_packaged_model_the_right_answer_wins_by_its_words(tmp_path: Pa
     store = TokenStore(tmp_path, encoder.model_version)
     store.build(list(DOCUMENTS.values()), encoder)
     reranker = LateInteractionReranker(
-        encoder, StoredTokens(store, lambda doc_id: DOCUMENTS[doc_id].content_hash, EncodedTokens(encoder))
+        encoder,
+        StoredTokens(store, lambda doc_id: DOCUMENTS[doc_id].content_hash, EncodedTokens(encoder)),
     )
     query = Query(query_id="q", text="How long until I get my money back?")
     scores = reranker.scores(query, CHUNKS[:3])

@@ -22,7 +22,7 @@ from whymiss.index import Catalogue, Manifest, Snapshot
 from whymiss.index.schema import document_row, document_state
 from whymiss.models import Models
 from whymiss.pipeline import Pipeline
-from whymiss.protocols import Chunker, Generator, Reranker, Tokenizer
+from whymiss.protocols import Generator, Reranker, Tokenizer
 from whymiss.records import Answer, Chunk, Citation, Clause, Context, Document, Query, Span
 from whymiss.retrieval import SearchSpace
 from whymiss.testing import RegexTokenizer
@@ -81,7 +81,9 @@ class DialEncoder:
     def encode_queries(self, texts: Sequence[str]) -> Any:
         # A question with words added to it, or changed in it, stays what it is.
         return self._stacked(
-            vector(1.0, "") if text[:8] == self.asked[:8] else vector(looked_up(self.heard, text), text)
+            vector(1.0, "")
+            if text[:8] == self.asked[:8]
+            else vector(looked_up(self.heard, text), text)
             for text in texts
         )
 
@@ -145,14 +147,18 @@ class Writer:
         )  # fmt: skip
 
 
-def filler(n: int, first: float = 0.7, last: float = 0.3) -> tuple[dict[str, str], dict[str, float]]:
+def filler(
+    n: int, first: float = 0.7, last: float = 0.3
+) -> tuple[dict[str, str], dict[str, float]]:
     """Documents about nothing that is asked, and their cosines, from `first` down to `last`."""
     names = [f"filler{number:02}" for number in range(n)]
     texts = {
         f"{name}.md": f"Topic {name} is told here in a paragraph of about usual length for rows."
         for name in names
     }
-    return texts, dict(zip((f"Topic {n} " for n in names), np.linspace(first, last, n).tolist(), strict=True))
+    return texts, dict(
+        zip((f"Topic {n} " for n in names), np.linspace(first, last, n).tolist(), strict=True)
+    )
 
 
 def span(texts: Mapping[str, str], doc_id: str, words: str) -> EvidenceSpan:
@@ -212,7 +218,9 @@ def handmade(
         asked.query.text, cosines, kinds or {}, heard or {}, max_tokens=max_tokens
     )
     documents = {
-        doc_id: Document(doc_id=doc_id, text=text, **{"allowed": ("*",), **(about or {}).get(doc_id, {})})
+        doc_id: Document(
+            doc_id=doc_id, text=text, **{"allowed": ("*",), **(about or {}).get(doc_id, {})}
+        )
         for doc_id, text in texts.items()
     }
     read = {d: replace(doc, text=(indexed or {}).get(d, doc.text)) for d, doc in documents.items()}
@@ -237,9 +245,9 @@ def handmade(
         space=space_type(_snapshot(chunks, read, encoder), _catalogue(documents)),
         models=Replaced(
             source=models,
-            replace_chunker=lambda found, asked_for: kept
-            if asked_for.chunking == config.chunking
-            else found,
+            replace_chunker=lambda found, asked_for: (
+                kept if asked_for.chunking == config.chunking else found
+            ),
         ),
         read_documents=lambda wanted: {d: documents[d] for d in wanted if d in documents},
         answers=generator is not None,

@@ -121,8 +121,8 @@ def clusters(outcomes: Sequence[Outcome]) -> pd.DataFrame:
     -------
     DataFrame
         One row per cluster: `n` failures, which is how many questions one fix could bring back;
-        `of` is how many judged questions have the first handle, failed or not; `says` is one
-        sentence about it.
+        `of` is how many judged questions have the first handle, failed or not (of a knob: these
+        failures); `says` is one sentence about it.
 
     Examples
     --------
@@ -185,16 +185,18 @@ def _order(handle: Handle) -> tuple[int, str]:
 def _row(
     shared: Sequence[Handle], members: Sequence[Outcome], having: Mapping[Handle, int]
 ) -> dict[str, object]:
-    one = members[0]
+    one, first = members[0], shared[0]
+    # Other causes may be governed by the same knob, but are no part of this.
+    of = len(members) if first.kind == "knob" else having[first]
     return {
         "cause": one.cause,
         "name": one.name,
         "stage": one.stage,
         "handles": tuple(str(handle) for handle in shared),
         "n": len(members),
-        "of": having[shared[0]],
+        "of": of,
         "query_ids": tuple(member.query_id for member in members),
-        "says": _says(shared[0], members, having[shared[0]]),
+        "says": _says(first, members, of),
     }
 
 

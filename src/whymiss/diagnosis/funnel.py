@@ -43,23 +43,32 @@ def _before_search(run: Run) -> list[StageView]:
             for place in places)
         for s in truth.spans
     )  # fmt: skip
+    indexed = truth.holds(places)
+    # What the index lacks may never have been cut, or never have been kept: its rows do not tell.
+    cut = True if indexed else None
+    standing = f"{whole} of {len(truth.spans)} spans stand whole in one chunk"
     return [
         parse,
         StageView(
-            stage="chunk", holds=truth.holds(places), n=len(rows),
-            note=f"{whole} of {len(truth.spans)} spans stand whole in one chunk"
-            if truth.spans else "",
+            stage="chunk",
+            holds=cut,
+            n=len(rows),
+            note=standing if truth.spans else "",
         ),
         StageView(
-            stage="embed", holds=truth.holds(places), n=len(rows),
+            stage="embed",
+            holds=cut,
+            n=len(rows),
             note=_truncation([chunks[row].n_truncated for row in rows]),
         ),
-        StageView(stage="index", holds=truth.holds(places), n=len(chunks)),
+        StageView(stage="index", holds=indexed, n=len(chunks)),
         StageView(
-            stage="filter", holds=truth.holds(seen), n=int(visible.sum()),
+            stage="filter",
+            holds=truth.holds(seen),
+            n=int(visible.sum()),
             note=f"{len(rows) - len(seen)} of {len(rows)} chunks with evidence are hidden",
         ),
-    ]  # fmt: skip
+    ]
 
 
 def _truncation(lost: list[int]) -> str:
@@ -85,7 +94,9 @@ def _orderings(run: Run) -> list[StageView]:
         views.append(
             StageView(
                 stage=stage,
-                holds=run.truth.holds(places[:cut]) if run.truth.holds is not None else None,
+                holds=run.truth.holds(places[: _counting(run, stage, len(places))])
+                if run.truth.holds is not None
+                else None,
                 rank=rank,
                 n=len(places),
                 cut=cut,
@@ -101,11 +112,21 @@ def _orderings(run: Run) -> list[StageView]:
 def _cut(run: Run, stage: str, n: int) -> int:
     """How many of a stage's items the next one looks at."""
     config = run.scene.config
-    if stage in ("dense", "bm25"):
-        return n
-    if stage == "fuse" and "rerank" in run.stages:
+    last = [name for name in run.stages if name != "select"][-1]
+    if stage in (last, "select"):
+        return min(n, config.retrieval.k)
+    if stage == "fuse":
         return min(n, max(config.rerank.depth, config.retrieval.k))
-    return min(n, config.retrieval.k)
+    return n
+
+
+def _counting(run: Run, stage: str, n: int) -> int:
+    """How many of a stage's items it answers for: all, unless it is the one that lost the evidence.
+
+    That the evidence never was among the first k is the cutoff's doing, not the order's.
+    """
+    last = [name for name in run.stages if name != "select"][-1]
+    return n if stage == last != run.lost_at else _cut(run, stage, n)
 
 
 def _packed(run: Run) -> StageView:

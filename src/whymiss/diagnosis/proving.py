@@ -9,8 +9,9 @@ from typing import Final
 from whymiss.diagnosis.case import Case, UnprobedError
 from whymiss.diagnosis.causes import ANSWERING, BEFORE_SEARCH, BELIEVED, CAUSES, RIVALS, Cause, Look
 from whymiss.diagnosis.causes.cause import unknown
+from whymiss.diagnosis.causes.question import VOCABULARY_GAP
 from whymiss.diagnosis.causes.retrieving import BLIND
-from whymiss.diagnosis.causes.rows import APPROXIMATE_MISS
+from whymiss.diagnosis.causes.rows import APPROXIMATE_MISS, CROWDING_ROWS
 from whymiss.diagnosis.lab import Lab, Run
 from whymiss.diagnosis.records import Finding, Verdict
 from whymiss.diagnosis.scene import Scene
@@ -82,13 +83,29 @@ def _proof(lab: Lab, scene: Scene, step: Step | None) -> Proof:
     if scene.config.index.ann != "none":
         return _prove_approximate(lab, run, goal, step)
     tried = _try_all(Case(lab, run), goal, step)
-    helping = _by_belief([t for t in tried if t.run is not None and goal(t.run)])
+    helping = _worth_naming(_helping(tried, goal))
+    if not any(t.look.definite for t in helping):
+        # What is out of order in itself comes first, also where it takes two of them: a patch of
+        # what is a matter of degree (the question in the evidence's own words) would hide them.
+        together = _chain(lab, run, tried, goal, anomalies=True)
+        if together is not None:
+            return _joint(lab, scene, tried, together, goal)
     if helping:
         best = helping[0].run
         return Proof(tried=tuple(tried), needed=tuple(helping), together=False, mended=best)
-    chain = _chain(lab, tried, goal)
+    chain = _chain(lab, run, tried, goal, anomalies=False)
     if chain is None:
         return Proof(tried=tuple(tried), needed=(), together=False, mended=None)
+    return _joint(lab, scene, tried, chain, goal)
+
+
+def _joint(
+    lab: Lab,
+    scene: Scene,
+    tried: Sequence[Tried],
+    chain: Sequence[Tried],
+    goal: Callable[[Run], bool],
+) -> Proof:
     needed = _needed(lab, scene, chain, goal)
     return Proof(
         tried=tuple(tried),
@@ -96,6 +113,11 @@ def _proof(lab: Lab, scene: Scene, step: Step | None) -> Proof:
         together=len(needed) > 1,
         mended=chain[-1].run,
     )
+
+
+def _helping(tried: Sequence[Tried], goal: Callable[[Run], bool]) -> list[Tried]:
+    """Those whose patch brings the question through, most believed first."""
+    return _by_belief([t for t in tried if t.run is not None and goal(t.run)])
 
 
 def _prove_approximate(
@@ -187,6 +209,8 @@ def belief(tried: Tried) -> tuple[bool, bool, int, bool, int]:
     place = min(BELIEVED.index(cause) for cause in RIVALS) if rival else order
     # That another branch would have found it is no fault of this one.
     behind = rival and (tried.cause is BLIND or not tried.in_front)
+    if tried.look.broken:
+        place = BELIEVED.index(CROWDING_ROWS) - 1
     return not tried.look.definite, not tried.look.deviation, place, behind, order
 
 
@@ -194,37 +218,49 @@ def _by_belief(some: Sequence[Tried]) -> list[Tried]:
     return sorted(some, key=belief)
 
 
+def _worth_naming(helping: list[Tried]) -> list[Tried]:
+    """Without a gap in the words, their patch proves nothing: the evidence's own always help.
+
+    It is kept where nothing else helps.
+    """
+    others = [t for t in helping if t.cause is not VOCABULARY_GAP or t.look.deviation]
+    return others or helping
+
+
 def _chain(
     lab: Lab,
-    first: Sequence[Tried],
+    run: Run,
+    tried: Sequence[Tried],
     goal: Callable[[Run], bool],
+    *,
+    anomalies: bool,
 ) -> list[Tried] | None:
-    """Patches put on top of each other until the question comes through."""
+    """Patches put on top of each other until the question comes through; None when it never does.
+
+    With `anomalies`, only of causes that are out of order in themselves.
+    """
     chain: list[Tried] = []
-    tried = list(first)
+    here = run
     while len(chain) < _MOST_PATCHES:
         known = {link.cause.code for link in chain}
-        here = chain[-1].run if chain else None
-        further = [
-            t for t in tried
-            if t.run is not None and t.cause.code not in known and _is_further(t.run, here, lab)
-        ]  # fmt: skip
+        usable = [
+            t
+            for t in tried
+            if t.run is not None
+            and t.cause.code not in known
+            and (t.look.definite or not anomalies)
+        ]
+        helping = _helping(usable, goal)
+        if helping:
+            return [*chain, helping[0]]
+        further = [t for t in usable if t.run is not None and t.run.reach > here.reach]
         if not further:
             return None
         chain.append(min(further, key=belief))
-        link = chain[-1].run
-        assert link is not None
-        if goal(link):
-            return chain
-        tried = _try_all(Case(lab, link), goal)
-        helping = _by_belief([t for t in tried if t.run is not None and goal(t.run)])
-        if helping:
-            return [*chain, helping[0]]
+        assert chain[-1].run is not None
+        here = chain[-1].run
+        tried = _try_all(Case(lab, here), goal)
     return None
-
-
-def _is_further(run: Run, before: Run | None, lab: Lab) -> bool:
-    return before is None or run.reach > before.reach
 
 
 def _needed(

@@ -26,8 +26,8 @@ unjudged : no evidence is known, so nothing can be said to be lost."""
 class StageView:
     """The evidence at one stage of the request.
 
-    holds : whether the stage handed on all the evidence to those who look at its first `cut`
-        items; None where it cannot be told.
+    holds : whether the stage handed on all the evidence; None where it cannot be told. An order
+        loses what it puts behind the cut only where it stood within it before.
     rank : where the evidence is complete among what was handed on, counted from 1; None if never.
     n : how many items were handed on. cut : how many of them the next stage looks at.
     score, cut_score : of the item that completes the evidence, and of the last one within the cut;

@@ -43,7 +43,7 @@ class InParts:
 
     def scores(self, query: Query, chunks: Sequence[Chunk]) -> list[float]:
         """The highest score of any part of each chunk."""
-        parts = [(i, part) for i, chunk in enumerate(chunks) for part in _parts(chunk)]
+        parts = [(i, part) for i, chunk in enumerate(chunks) for part in parts_of(chunk)]
         scored = self.inner.scores(query, [part for _, part in parts])
         best = [float("-inf")] * len(chunks)
         for (i, _), score in zip(parts, scored, strict=True):
@@ -51,7 +51,7 @@ class InParts:
         return best
 
 
-def _parts(chunk: Chunk) -> list[Chunk]:
+def parts_of(chunk: Chunk) -> list[Chunk]:
     """Stretches of a chunk of about `PART` characters, each overlapping the next by half."""
     size = len(chunk.text)
     starts = range(0, max(1, size - PART // 2), PART // 2)

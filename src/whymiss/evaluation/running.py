@@ -136,7 +136,7 @@ def evaluate(
     return runs
 
 
-def check_questions(questions: Sequence[Question]) -> None:
+def check_questions(questions: Sequence[Question], *, who: str = "evaluate") -> None:
     """Refuse questions that no table of them can tell apart.
 
     Raises
@@ -147,7 +147,7 @@ def check_questions(questions: Sequence[Question]) -> None:
     twice = next((query_id for query_id, n in times.items() if n > 1), None)
     if not times or twice is not None:
         what = "none" if twice is None else f"{twice!r} twice"
-        raise InvalidRecordError(f"evaluate needs questions, each id once; got {what}.")
+        raise InvalidRecordError(f"{who} needs questions, each id once; got {what}.")
 
 
 def _check_alike(pipelines: Mapping[str, Pipeline]) -> None:

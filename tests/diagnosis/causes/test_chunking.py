@@ -50,9 +50,20 @@ def test_s2a_is_silent_where_the_boundary_runs_beside_the_evidence() -> None:
     clears(cut_at("Refunds take", lambda text: only_whole(text) % 0.9), "S2a")
 
 
+def test_s2a_is_silent_where_an_overlap_holds_the_evidence_whole() -> None:
+    texts = {**FILLER, "gold.md": WHOLE}
+    middle = at(WHOLE, "business days")
+    cuts = [(0, middle - 1), (at(WHOLE, "Refunds"), len(WHOLE)), (middle, len(WHOLE))]
+    asked = question(texts, ("gold.md", GOLD))
+
+    clears(handmade(texts, asked, COSINES, chunker_cuts={"gold.md": cuts}), "S2a")
+
+
 def test_s2a_is_silent_where_the_pieces_are_delivered_together() -> None:
     close = {"Refunds": 0.9, "business days": 0.85, **COSINES}
-    made = diagnose(cut_at("business days", lambda t: next((c for w, c in close.items() if w in t), FAR)))
+    made = diagnose(
+        cut_at("business days", lambda t: next((c for w, c in close.items() if w in t), FAR))
+    )
 
     assert made.ending == "healthy"
     assert made.proven == ()
@@ -205,6 +216,17 @@ def test_s2d_the_chunker_leaves_the_whole_document_out() -> None:
 @pytest.mark.parametrize("number", [0, 2])
 def test_s2d_is_silent_where_the_chunker_leaves_out_another_paragraph(number: int) -> None:
     clears(without_paragraph(number), "S2d")
+
+
+def test_s2d_is_silent_where_the_index_has_a_row_that_the_chunker_would_leave_out_now() -> None:
+    texts = {**FILLER, "gold.md": f"{BEFORE}\n\n{GOLD}"}
+    cuts = [(0, len(BEFORE)), (len(BEFORE) + 2, len(BEFORE) + 2 + len(GOLD))]
+    scene = handmade(
+        texts, question(texts, ("gold.md", GOLD)), {**COSINES, "Refunds": 0.1},
+        index_cuts={"gold.md": cuts}, chunker_cuts={"gold.md": cuts[:1]},
+    )  # fmt: skip
+
+    clears(scene, "S2d")
 
 
 def test_s2d_is_silent_where_the_chunker_makes_the_row_and_the_index_lacks_it() -> None:

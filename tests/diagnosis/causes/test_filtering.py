@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from handmade import GOLD, clears, filler, handmade, proves, question, where
 
-from whymiss.diagnosis.diagnosing import diagnose
+from whymiss.diagnosis.diagnosing import diagnose, rules_alone
+from whymiss.diagnosis.lab import Lab
 from whymiss.diagnosis.scene import Scene
 from whymiss.records import Query
 from whymiss.retrieval import SearchSpace
@@ -33,11 +34,13 @@ def test_f1_a_clause_excludes_the_evidence(tag: str | None) -> None:
     made = proves(tagged(tag, FRONT), "F1")
 
     assert made.lost_at == made.stage == "filter"
-    assert made.finding("F1").patch == "the clause on plan dropped"
+    assert made.finding("F1").patch == "the evidence's documents marked as the filter asks"
 
 
 def test_f1_is_silent_where_the_evidence_passes_the_clause_and_ranks_behind() -> None:
-    clears(tagged("annual", BEHIND), "F1")
+    made = clears(tagged("annual", BEHIND), "F1")
+
+    assert "hidden_rows" not in made.finding("F1").numbers
 
 
 def closed(readers: tuple[str, ...], cosines: dict[str, float], asker: tuple[str, ...]) -> Scene:
@@ -61,7 +64,7 @@ def test_f1_a_clause_and_a_permission_are_put_right_at_once() -> None:
     query = replace(scene.question.query, where=where(plan="annual"))
     made = proves(replace(scene, question=replace(scene.question, query=query)), "F1")
 
-    assert made.finding("F1").patch == "all of these"
+    assert made.finding("F1").patch == "all clauses dropped, and the documents made readable"
 
 
 def starving(depth: int, *, tagged_rows: int = 0, mode: str = "post") -> Scene:
@@ -95,6 +98,14 @@ def test_f2_is_silent_where_all_candidates_pass_the_filter() -> None:
 def test_f2_is_silent_where_candidates_are_deeper_than_the_index() -> None:
     # All 13 rows are candidates, so the filter takes nothing away that was not looked at.
     clears(starving(50, tagged_rows=11), "F2")
+
+
+@pytest.mark.parametrize("tagged_rows", [2, 12])
+def test_f2_is_told_by_rules_alone_from_what_is_left(tagged_rows: int) -> None:
+    scene = starving(5, tagged_rows=tagged_rows)
+    suspected = [tried.cause.code for tried in rules_alone(scene, lab=Lab())]
+
+    assert ("F2" in suspected) == (tagged_rows == 2)
 
 
 def test_f2_is_silent_where_bm25_finds_few_whatever_the_filter() -> None:

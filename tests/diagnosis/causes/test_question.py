@@ -71,9 +71,7 @@ def test_l1_needs_every_span_of_an_alternative_elsewhere() -> None:
     texts = {**FILLER, "gold.md": f"{GOLD}\n\n{other}", "phone.md": ELSEWHERE}
     asked = question(texts, ("gold.md", GOLD), ("gold.md", other))
 
-    clears(
-        handmade(texts, asked, {"phone line": 0.9, **BEHIND, "Cards": 0.1}), "L1"
-    )
+    clears(handmade(texts, asked, {"phone line": 0.9, **BEHIND, "Cards": 0.1}), "L1")
 
 
 def worded(gold: str, **knobs: object) -> Scene:

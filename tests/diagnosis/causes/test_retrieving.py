@@ -54,9 +54,7 @@ def blind(mode: str, text: str, gold: float) -> Scene:
     return handmade(texts, asked, cosines, knobs={"retrieval.mode": mode})
 
 
-@pytest.mark.parametrize(
-    ("mode", "text", "gold"), [("bm25", ASKED, 0.9), ("dense", WORDED, 0.1)]
-)
+@pytest.mark.parametrize(("mode", "text", "gold"), [("bm25", ASKED, 0.9), ("dense", WORDED, 0.1)])
 def test_s5_the_branch_that_would_have_found_it_does_not_run(
     mode: str, text: str, gold: float
 ) -> None:
@@ -116,7 +114,7 @@ def test_s7_the_reranker_puts_the_evidence_last() -> None:
 
 
 def test_s7_is_silent_where_the_reranker_brings_the_evidence_forward_and_not_far_enough() -> None:
-    before = {name: 0.9 for name in list(COSINES)[:6]}
+    before = dict.fromkeys(list(COSINES)[:6], 0.9)
     table = {**before, "Refunds": 0.5, "Topic": 0.1}
     scene = handmade(TEXTS, LABELLED, BEHIND, reranker=TableReranker(table),
                      knobs={"rerank.blend": "replace"})  # fmt: skip
@@ -137,8 +135,8 @@ def test_s7_a_reranker_that_reads_the_beginning_only_is_given_parts() -> None:
     def reads_a_line(text: str) -> float:
         return 0.9 if "Refunds" in text[:220] else 0.5 if "Topic" in text else 0.1
 
-    scene = handmade(texts, asked, {"desk is": 0.65, **COSINES},
-                     reranker=TableReranker(reads_a_line), knobs={"rerank.blend": "replace"})  # fmt: skip
+    reranker, knobs = TableReranker(reads_a_line), {"rerank.blend": "replace"}
+    scene = handmade(texts, asked, {"desk is": 0.65, **COSINES}, reranker=reranker, knobs=knobs)
     made = diagnose(scene)
 
     assert made.finding("S7").verdict == "proven"
@@ -162,6 +160,13 @@ def test_s8_the_evidence_stands_right_behind_the_first_k(rank: int) -> None:
 
 def test_s8_is_silent_where_the_evidence_is_selected_and_lost_in_packing() -> None:
     clears(at_rank(3, **{"context.token_budget": 25}), "S8")
+
+
+def test_s8_is_silent_where_the_evidence_is_selected_and_left_out_as_a_repeat() -> None:
+    texts = {**TEXTS, "copy.md": f"So: {GOLD} As said."}
+    scene = handmade(texts, LABELLED, {"So:": 0.95, **AHEAD})
+
+    clears(scene, "S8")
 
 
 def test_s8_is_silent_where_the_evidence_is_no_candidate() -> None:

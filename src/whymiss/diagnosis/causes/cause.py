@@ -26,6 +26,8 @@ class Look:
     deviation : what is out of order in itself; empty if nothing is.
     definite : the deviation is an anomaly by itself (a row that is missing, a vector that is not
         the text's), not a matter of degree.
+    broken : the anomaly is in the part itself (a reranker that does not read, or turns its scores
+        round), whatever the question.
     patches : tried in this order until one helps.
     unknown : the input that is missing to look at all; then nothing else counts.
     """
@@ -33,6 +35,7 @@ class Look:
     says: str
     deviation: str = ""
     definite: bool = False
+    broken: bool = False
     patches: tuple[Patch, ...] = ()
     unknown: str = ""
     numbers: Mapping[str, Any] = field(default_factory=dict)

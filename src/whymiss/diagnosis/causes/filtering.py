@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 from functools import partial
 
@@ -34,17 +35,25 @@ def wrongly_excluded(case: Case) -> Look:
             *([f"the asker may not read {', '.join(unreadable)}"] if unreadable else []),
         ]
     )  # fmt: skip
-    patches = [
+    patches = []
+    if failed and not unreadable:
+        patches.append(
+            Patch(
+                says="the evidence's documents marked as the filter asks",
+                apply=lambda: tagged(case.scene, doc_ids),
+            )
+        )
+    patches += [
         Patch(says=f"the clause on {c.field} dropped", apply=partial(without, case.scene, [c]))
         for c in failed
     ]
     if unreadable:
         patches.append(Patch(says=f"{', '.join(unreadable)} made readable to the asker",
                              apply=lambda: permitted(case.scene, unreadable)))  # fmt: skip
-    if len(patches) > 1:
+    if len(failed) + bool(unreadable) > 1:
         patches.append(
             Patch(
-                says="all of these",
+                says="all clauses dropped, and the documents made readable",
                 apply=lambda: permitted(without(case.scene, failed), unreadable),
             )
         )
@@ -80,6 +89,25 @@ def without(scene: Scene, clauses: list[Clause]) -> Scene:
     query = scene.question.query
     kept = tuple(clause for clause in query.where if clause not in clauses)
     return replace(scene, question=replace(scene.question, query=replace(query, where=kept)))
+
+
+def tagged(scene: Scene, doc_ids: Collection[str]) -> Scene:
+    """The scene with some documents marked as the question's clauses ask for.
+
+    Clauses that only exclude name no value to mark them with, and stay as they are.
+    """
+    catalogue = scene.space.catalogue
+    wanted = {
+        c.field: c.value[0] if c.op == "in" else c.value
+        for c in scene.question.query.where
+        if c.op in ("eq", "in", "le", "ge")
+    }
+    documents = {
+        d: replace(doc, metadata={**doc.metadata, **wanted}) if d in doc_ids else doc
+        for d, doc in catalogue.documents.items()
+    }
+    space = recatalogued_space(scene.space, replace(catalogue, documents=documents))
+    return replace(scene, space=space)
 
 
 def permitted(scene: Scene, doc_ids: list[str]) -> Scene:

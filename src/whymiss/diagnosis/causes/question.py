@@ -43,6 +43,8 @@ def label_incomplete(case: Case) -> Look:
         if any(place is None for place in places):
             continue
         found = tuple(place for place in places if place is not None)
+        if found == spans:
+            continue
         where = ", ".join(f"{p.doc_id} {list(p.interval)}" for p in found)
         said = f"the labelled words stand in the context too, at {where}"
         labelled = replace(question, evidence=(*question.evidence, found))
@@ -55,8 +57,10 @@ def label_incomplete(case: Case) -> Look:
 
 
 def _elsewhere(case: Case, span: EvidenceSpan) -> EvidenceSpan | None:
-    """Where the words of a span stand in the context, outside of it."""
+    """Where the words of a span stand in the context: at the labelled place, or at another."""
     quote = span.quote or ""
+    if _delivered(case, span):
+        return span
     if len(terms(quote)) < LEAST_TERMS:
         return None
     for passage in case.run.context.passages:
@@ -64,10 +68,17 @@ def _elsewhere(case: Case, span: EvidenceSpan) -> EvidenceSpan | None:
         if document is None or document.text[passage.start : passage.end] != passage.text:
             continue
         for start, end in locate_quote(passage.text, quote):
-            place = (passage.doc_id, passage.start + start, passage.start + end)
-            if not case.run.truth.touches(place):
-                return EvidenceSpan(doc_id=place[0], start=place[1], end=place[2])
+            first, last = passage.start + start, passage.start + end
+            return EvidenceSpan(doc_id=passage.doc_id, start=first, end=last)
     return None
+
+
+def _delivered(case: Case, span: EvidenceSpan) -> bool:
+    """Whether the context holds a whole span where the label says it is."""
+    return span.pinned and any(
+        doc_id == span.doc_id and start <= span.interval[0] and span.interval[1] <= end
+        for doc_id, start, end in case.context_places
+    )
 
 
 def vocabulary_gap(case: Case) -> Look:

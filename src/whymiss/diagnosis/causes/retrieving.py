@@ -5,13 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
 
 from whymiss.diagnosis.case import Case
 from whymiss.diagnosis.causes.cause import Cause, Look, Patch, fine
-from whymiss.diagnosis.rerankers import InParts, Turned
+from whymiss.diagnosis.rerankers import InParts, Turned, parts_of
 from whymiss.diagnosis.scene import Replaced, Scene
 from whymiss.protocols import Reranker
+from whymiss.records import Chunk, Query
+from whymiss.reranking import EncodedTokens, LateInteractionReranker
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 USUAL_DEPTH: Final = 50
 LARGEST_DEPTH: Final = 500
@@ -19,6 +26,14 @@ FRONT: Final = 5
 """Evidence within the first so many was found well; that the context lacks it is the cutoff's."""
 
 _SHALLOW: Final = 4
+_LEAST_ORDERED: Final = 10
+_AGAINST: Final = -0.2
+"""A reranker need not agree with the search, but one that turns its order round is broken."""
+
+_TAIL: Final = 20
+"""Characters that are taken away to see whether they were read."""
+
+_LAST: Final = ("rerank", "select")
 _OTHER: Final = {"dense": "bm25", "bm25": "dense"}
 
 
@@ -161,34 +176,95 @@ def _better(one: int | None, other: int | None) -> bool:
 
 
 def reranker_demotes(case: Case) -> Look:
-    """S7: the reranker puts the evidence back."""
+    """S7: the reranker puts the evidence back, or does not read what it should."""
     if "rerank" not in case.run.stages or case.scene.reranker is None:
         return fine("no reranker runs")
     k = case.scene.config.retrieval.k
     before, after = case.before, case.rank
     said = f"before reranking {_place(before)}, after it {_place(after)}"
     worse = _better(before, after)
+    lost = before is not None and (after is None or after > k)
+    broken = broken_because(case) if lost else ""
     demoted = before is not None and before <= k and (after is None or after > k)
     far = before is not None and (after is None or after > before + 2 * k)
+    said = f"{said}; {broken}" if broken else said
     return Look(
         says=said,
-        deviation=said if worse else "",
-        definite=demoted or far,
-        patches=(
-            Patch(says="without the reranker", apply=lambda: without_reranker(case.scene)),
-            Patch(
-                says="the reranker's scores turned round",
-                apply=lambda: with_reranker(case.scene, Turned),
-            ),
-            Patch(
-                says="passages read in parts, the best part counted",
-                apply=lambda: with_reranker(case.scene, InParts),
-            ),
-        )
-        if worse
-        else (),
+        deviation=said if worse or broken else "",
+        definite=demoted or far or bool(broken),
+        broken=bool(broken),
+        patches=_other_rerankers(case, broken=bool(broken)) if worse or broken else (),
         numbers={"rank_before": before, "rank_after": after},
     )
+
+
+def _other_rerankers(case: Case, *, broken: bool) -> tuple[Patch, ...]:
+    """The reranker left out, turned round, shown short parts; one that is broken replaced."""
+    patches = [
+        Patch(says="without the reranker", apply=lambda: without_reranker(case.scene)),
+        Patch(
+            says="the reranker's scores turned round",
+            apply=lambda: with_reranker(case.scene, Turned),
+        ),
+        Patch(
+            says="passages read in parts, the best part counted",
+            apply=lambda: with_reranker(case.scene, InParts),
+        ),
+    ]
+    encoder = case.scene.encoder.token_encoder
+    if broken and encoder is not None and not encoder.no_token_vectors_because:
+        sound = LateInteractionReranker(encoder, EncodedTokens(encoder))
+        patches.append(
+            Patch(
+                says="late interaction over whole passages in its place",
+                apply=lambda: with_reranker(case.scene, lambda _: sound),
+            )
+        )
+    return tuple(patches)
+
+
+def broken_because(case: Case) -> str:
+    """What is wrong with the reranker whatever the question; empty if nothing is."""
+    reranker, query = case.scene.reranker, case.scene.question.query
+    if reranker is None or not case.probes:
+        return ""
+    stages = [found for stage, found in case.run.stages.items() if stage not in _LAST]
+    head = case.run.chunks(stages[-1].top(case.scene.config.rerank.depth))
+    scores = np.array(reranker.scores(query, head))
+    if len(head) >= _LEAST_ORDERED:
+        turned = _rank_correlation(scores, -np.arange(len(head), dtype=np.float64))
+        if turned < _AGAINST:
+            return f"it orders against the search before it (rank correlation {turned:.2f})"
+    gold = {case.chunks[row].chunk_id for row in case.gold}
+    for chunk, score in zip(head, scores.tolist(), strict=True):
+        if chunk.chunk_id in gold and _reads_only_the_beginning(reranker, query, chunk, score):
+            return f"it scores a passage of {len(chunk.text)} characters by its beginning alone"
+    return ""
+
+
+def _reads_only_the_beginning(reranker: Reranker, query: Query, chunk: Chunk, score: float) -> bool:
+    """Whether a part of a chunk says more than the whole, and what is behind counts for nothing."""
+    parts = parts_of(chunk)
+    found = reranker.scores(query, parts)
+    best = int(np.argmax(found))
+    if len(parts) < 2 or found[best] <= score:
+        return False
+    end = min(parts[best].end, chunk.end - _TAIL)
+    head = replace(
+        chunk,
+        chunk_id=f"{chunk.chunk_id}:head",
+        end=end,
+        text=chunk.text[: end - chunk.start],
+    )
+    return reranker.scores(query, [head]) == [score]
+
+
+def _rank_correlation(one: NDArray[np.float64], other: NDArray[np.float64]) -> float:
+    """Spearman's rank correlation; 0 where one side does not vary."""
+    ranks = [np.argsort(np.argsort(values)) for values in (one, other)]
+    if np.ptp(one) == 0:
+        return 0.0
+    return float(np.corrcoef(ranks[0], ranks[1])[0, 1])
 
 
 def with_reranker(scene: Scene, make: Callable[[Reranker], Reranker]) -> Scene:

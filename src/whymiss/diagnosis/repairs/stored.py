@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Set
-from dataclasses import replace
 
 from whymiss.diagnosis.case import Case
-from whymiss.diagnosis.causes.filtering import permitted
+from whymiss.diagnosis.causes.filtering import permitted, tagged
 from whymiss.diagnosis.causes.rows import orphaned_rows, repeated_rows
 from whymiss.diagnosis.edits import reindexed, with_rows
 from whymiss.diagnosis.rebuilding import Rebuilds
 from whymiss.diagnosis.repairs.change import Change
 from whymiss.diagnosis.repairs.filters import fields_of
-from whymiss.diagnosis.scene import Scene
-from whymiss.retrieval.editing import recatalogued_space
 from whymiss.retrieval.filters import satisfies
 
 _NO_LONGER = "the store has no text of it: take it from the source, and ingest again"
@@ -84,7 +81,7 @@ def _opened(case: Case) -> Iterator[Change]:
             kind="permission",
             code=f"# in the source, add {list(query.principals or ('*',))!r} to `allowed` of "
             f"{closed!r}; then\nwb.ingest(SOURCE)",
-            alter=lambda scene: tagged(permitted(scene, closed), case),
+            alter=lambda scene: tagged(permitted(scene, closed), case.run.truth.doc_ids),
         )  # fmt: skip
     if failed:
         values = {c.field: c.value for c in failed}
@@ -92,22 +89,5 @@ def _opened(case: Case) -> Iterator[Change]:
             title=f"{', '.join(sorted(case.run.truth.doc_ids))} tagged {values!r}", kind="metadata",
             code=f"# in the source, set {values!r} in the metadata of "
             f"{sorted(case.run.truth.doc_ids)!r}; then\nwb.ingest(SOURCE)",
-            alter=lambda scene: tagged(scene, case),
+            alter=lambda scene: tagged(scene, case.run.truth.doc_ids),
         )  # fmt: skip
-
-
-def tagged(scene: Scene, case: Case) -> Scene:
-    """The evidence's documents with the values that the question's clauses ask for."""
-    catalogue = scene.space.catalogue
-    wanted = {
-        c.field: c.value[0] if c.op == "in" else c.value
-        for c in scene.question.query.where
-        if c.op in ("eq", "in", "le", "ge")
-    }
-    documents = {
-        d: replace(doc, metadata={**doc.metadata, **wanted})
-        if d in case.run.truth.doc_ids else doc
-        for d, doc in catalogue.documents.items()
-    }  # fmt: skip
-    space = recatalogued_space(scene.space, replace(catalogue, documents=documents))
-    return replace(scene, space=space)
