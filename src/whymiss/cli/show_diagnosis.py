@@ -61,7 +61,8 @@ def _print_findings(diagnosis: Diagnosis) -> None:
 def _print_repairs(diagnosis: Diagnosis) -> None:
     rows = [_repair_row(repair) for repair in diagnosis.repairs if repair.rescues is not False]
     failed = sum(repair.rescues is False for repair in diagnosis.repairs)
-    headings = {"rescues": "rescues", "title": "repair", "wins": "wins", "losses": "losses",
+    headings = {"rescues": "rescues", "answered": "answer right", "title": "repair",
+                "wins": "wins", "losses": "losses",
                 "delivered": "delivered, change [95 %]", "tokens": "tokens",
                 "because": "not run or priced because"}  # fmt: skip
     frame = pd.DataFrame(rows, columns=list(headings))
@@ -74,6 +75,7 @@ def _repair_row(repair: Repair) -> dict[str, str]:
     tokens = "" if repair.added_tokens is None else f"{repair.added_tokens:+d}"
     return {
         "rescues": _MARKS[repair.rescues],
+        "answered": _MARKS[repair.answered],
         "title": repair.title,
         "wins": str(len(price.wins)) if price else "",
         "losses": str(len(price.losses)) if price else "",

@@ -21,8 +21,8 @@ FINDINGS: Final = (
     "together_with",
 )  # fmt: skip
 REPAIRS: Final = (
-    "title", "kind", "rescues", "wins", "losses", "change", "low", "high", "added_tokens",
-    "added_ms", "because", "code",
+    "title", "kind", "rescues", "answered", "wins", "losses", "change", "low", "high",
+    "added_tokens", "added_ms", "because", "code",
 )  # fmt: skip
 _TOLD: Final = ("proven", "implicated")
 
@@ -48,7 +48,9 @@ def findings_table(diagnosis: Diagnosis) -> pd.DataFrame:
 def repairs_table(diagnosis: Diagnosis) -> pd.DataFrame:
     """One row per repair: rescues first, the cheapest kind first.
 
-    `change` is of the share of labelled questions whose evidence is delivered, with its interval.
+    `rescues` says whether the evidence is delivered, `answered` whether the answer then rests on
+    it. `change` is of the share of labelled questions whose evidence is delivered, with its
+    interval.
     """
     rows = [_repair_row(repair) for repair in diagnosis.repairs]
     return pd.DataFrame(rows, columns=list(REPAIRS), dtype=object)
@@ -60,6 +62,7 @@ def _repair_row(repair: Repair) -> dict[str, object]:
         "title": repair.title,
         "kind": repair.kind,
         "rescues": repair.rescues,
+        "answered": repair.answered,
         "wins": len(price.wins) if price else None,
         "losses": len(price.losses) if price else None,
         "change": price.interval.estimate if price else None,
@@ -88,7 +91,16 @@ def diagnosis_html(diagnosis: Diagnosis) -> str:
         as_html(_shown(told[["verdict", "cause", "name", "stage", "says", "patch"]]), index=False),
     ]
     if len(repairs):
-        columns = ["title", "rescues", "wins", "losses", "change", "added_tokens", "because"]
+        columns = [
+            "title",
+            "rescues",
+            "answered",
+            "wins",
+            "losses",
+            "change",
+            "added_tokens",
+            "because",
+        ]
         pieces += [
             f"<p>Repairs: {len(tried)} of {len(repairs)} tried ones are shown; the others do not "
             "rescue this question</p>",
@@ -103,7 +115,7 @@ def _shown(table: pd.DataFrame) -> pd.DataFrame:
     """Words for what holds and rescues; nothing where there is nothing."""
     words = {True: "yes", False: "no"}
     shown = table.astype(object).where(table.notna(), "")
-    for column in ("holds", "rescues"):
+    for column in ("holds", "rescues", "answered"):
         if column in shown:
             shown[column] = [
                 words[value] if isinstance(value, bool) else "-" for value in table[column]

@@ -34,6 +34,9 @@ def verdict(diagnosis: Diagnosis) -> str:
     proven = [diagnosis.finding(code) for code in diagnosis.proven]
     if proven:
         parts.append(_proven(proven))
+        if diagnosis.then:
+            further = ", ".join(cited(diagnosis.finding(code)) for code in diagnosis.then)
+            parts.append(f"With that put right, the answer is still wrong: {further}.")
     elif diagnosis.unexplained:
         parts.append("No patch and no pair of patches brings it back: unexplained.")
     elif diagnosis.ending in ("lost", "wrong answer"):

@@ -119,6 +119,8 @@ def repair_row(repair: Repair) -> list[str]:
         wins, losses = str(len(price.wins)), str(len(price.losses))
     why = f": {repair.because}" if repair.because else ""
     rescues = {True: "✓ yes", False: "✗ no", None: "– not run"}[repair.rescues] + why
+    if repair.rescues and repair.answered is False:
+        rescues += ", but the answer does not rest on it"
     return [f"{repair.title} ({repair.kind})", rescues, wins, losses, effect, _tokens(repair)]
 
 

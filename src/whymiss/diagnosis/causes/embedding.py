@@ -261,7 +261,7 @@ def _heard(case: Case, wanted: str, other: str) -> float:
     """Cosine of the question with itself, one value of metadata put in place of another."""
     text = case.scene.question.query.text
     swapped = re.sub(rf"\b{re.escape(wanted)}", other, text, flags=re.IGNORECASE)
-    asked, instead = case.scene.encoder.encode_queries([text, swapped])
+    asked, instead = case.lab.vectors(case.scene, [text, swapped])
     return float(asked @ instead)
 
 

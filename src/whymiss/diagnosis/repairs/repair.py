@@ -44,6 +44,7 @@ class Repair:
     where : clauses to ask the question with.
     rescues : whether the question comes through with it, by running it; None when it was not run,
         and `because` says why.
+    answered : whether the answer then rests on the evidence, where one was written.
     added_tokens : of this question's context.
     price : what it does to the labelled questions; None when `unpriced_because` says why.
     code : Python that makes the change in a workbench `wb`.
@@ -57,6 +58,7 @@ class Repair:
     where: tuple[Clause, ...] = ()
     rescues: bool | None = None
     because: str = ""
+    answered: bool | None = None
     added_tokens: int | None = None
     price: Price | None = None
     unpriced_because: str = ""

@@ -103,6 +103,7 @@ def _tried(case: Case, change: Change, population: Population | None, *, rebuild
     repair = replace(
         repair,
         rescues=rescued,
+        answered=run.grounds.sound if run.grounds is not None else None,
         added_tokens=run.context.n_tokens - case.run.context.n_tokens,
     )
     if not rescued:
