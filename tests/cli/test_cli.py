@@ -31,6 +31,7 @@ VERBS = (
     "compare",
     "config",
     "demo",
+    "diagnose",
     "documents",
     "eval",
     "files",
@@ -38,6 +39,7 @@ VERBS = (
     "ingest",
     "purge",
     "report",
+    "survey",
     "sweep",
     "trace",
 )
