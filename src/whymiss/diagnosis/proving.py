@@ -6,10 +6,20 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
+from whymiss.diagnosis.audit import audited
 from whymiss.diagnosis.case import Case, UnprobedError
-from whymiss.diagnosis.causes import ANSWERING, BEFORE_SEARCH, BELIEVED, CAUSES, RIVALS, Cause, Look
+from whymiss.diagnosis.causes import (
+    ANSWERING,
+    BEFORE_SEARCH,
+    BELIEVED,
+    CAUSES,
+    RIVALS,
+    STANDING,
+    Cause,
+    Look,
+)
 from whymiss.diagnosis.causes.cause import unknown
-from whymiss.diagnosis.causes.question import VOCABULARY_GAP
+from whymiss.diagnosis.causes.question import UNANSWERABLE, VOCABULARY_GAP
 from whymiss.diagnosis.causes.retrieving import BLIND
 from whymiss.diagnosis.causes.rows import APPROXIMATE_MISS, CROWDING_ROWS
 from whymiss.diagnosis.lab import Lab, Run
@@ -158,6 +168,9 @@ def suspect(lab: Lab, run: Run, *, probes: bool = True) -> tuple[Tried, ...]:
 
 def _looked(case: Case, cause: Cause) -> Look:
     try:
+        labelled = cause is UNANSWERABLE and case.scene.question.unanswerable
+        if case.run.ending == "unjudged" and not labelled:
+            return audited(cause.code, case)
         return cause.look(case)
     except UnprobedError:
         return unknown("only running it otherwise would tell")
@@ -180,7 +193,7 @@ def _try_all(case: Case, goal: Callable[[Run], bool], step: Step | None = None) 
 
 
 def _tried(case: Case, cause: Cause, goal: Callable[[Run], bool]) -> Tried:
-    look = cause.look(case)
+    look = _come_to(case, cause, cause.look(case))
     stage = cause.stage_in(case)
     best: tuple[str, Run] | None = None
     for patch in look.patches if _fits(cause, case.run) else ():
@@ -192,6 +205,14 @@ def _tried(case: Case, cause: Cause, goal: Callable[[Run], bool]) -> Tried:
     if best is None:
         return Tried(cause=cause, look=look, stage=stage)
     return Tried(cause=cause, look=look, stage=stage, patch=best[0], run=best[1])
+
+
+def _come_to(case: Case, cause: Cause, look: Look) -> Look:
+    """The look; unknown where the evidence was lost before it came to the stage of the cause."""
+    possible = BEFORE_SEARCH.get(case.run.lost_at)
+    if possible is None or cause in (*possible, *STANDING) or look.deviation or look.unknown:
+        return look
+    return unknown(f"the evidence never came so far: it was lost at {case.run.lost_at}")
 
 
 def _fits(cause: Cause, run: Run) -> bool:

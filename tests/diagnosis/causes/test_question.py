@@ -101,4 +101,4 @@ def test_q2_is_silent_where_the_question_has_the_words_of_the_evidence() -> None
 def test_q2_is_silent_where_no_row_holds_the_evidence() -> None:
     gone = replace(LABELLED, evidence=((EvidenceSpan(doc_id="gone.md", quote=GOLD),),))
 
-    clears(handmade(FILLER, gone, COSINES), "Q2")
+    clears(handmade(FILLER, gone, COSINES), "Q2", "unknown")

@@ -70,9 +70,22 @@ BEFORE_SEARCH: Final = {
 """What can have lost evidence that never came to be searched, by the stage that lost it: a patch of
 any later stage would only hide that."""
 
+STANDING: Final = (LEAKED, NOT_REPRODUCIBLE, STALE_ROWS, STARVED, APPROXIMATE_MISS)
+"""What is seen of the index and the request wherever the evidence was lost."""
+
 ANSWERING: Final = (
     POSITION, DISTRACTORS, CONTEXT_IGNORED, UNSUPPORTED, WRONG_CITATION, INCOMPLETE, ABSTAINED,
 )  # fmt: skip
 """Causes that are tried once the evidence was delivered, and only then."""
 
-__all__ = ["ANSWERING", "BEFORE_SEARCH", "BELIEVED", "CAUSES", "RIVALS", "Cause", "Look", "Patch"]
+__all__ = [
+    "ANSWERING",
+    "BEFORE_SEARCH",
+    "BELIEVED",
+    "CAUSES",
+    "RIVALS",
+    "STANDING",
+    "Cause",
+    "Look",
+    "Patch",
+]

@@ -134,7 +134,7 @@ def starved(case: Case) -> Look:
     said = "after the filter " + ", ".join(
         f"{n} of {knobs.candidate_depth} {stage} candidates are left" for stage, n in left.items()
     )
-    starving = _takes_away(case, left)
+    starving = takes_away(case, left)
     visible = case.scene.space.visible(query)
     seen = any(visible[row] for row in case.gold)
     return Look(
@@ -149,7 +149,7 @@ def starved(case: Case) -> Look:
     )  # fmt: skip
 
 
-def _takes_away(case: Case, left: dict[str, int]) -> bool:
+def takes_away(case: Case, left: dict[str, int]) -> bool:
     """Whether fewer candidates are left than the filter would have let through."""
     visible = case.scene.space.visible(case.scene.question.query)
     most = min(case.scene.config.retrieval.candidate_depth, int(visible.sum()))
