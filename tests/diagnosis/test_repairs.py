@@ -359,6 +359,30 @@ def test_a_filter_is_priced_as_a_rule_for_questions_that_name_one_value() -> Non
     assert found.where == where(plan="annual")
 
 
+def test_a_filter_that_separates_but_is_not_asked_for_rescues_and_has_no_price() -> None:
+    broken = scene(about=tags("annual", "monthly"))
+    (found,) = (r for r in repaired(broken, Population(rules(), broken)) if r.where)
+
+    assert found.rescues
+    assert found.price is None
+    assert "no rule for other questions" in found.unpriced_because
+
+
+def test_a_field_in_which_nothing_in_front_differs_is_no_filter() -> None:
+    broken = scene(about=tags("annual", "annual"))
+
+    assert not [r for r in repaired(broken) if r.where]
+
+
+def test_another_model_is_named_where_the_meaning_was_missed_and_is_left_to_somebody() -> None:
+    found = [r for r in repaired(scene(asked=ANNUAL, about=tags("annual", "monthly")))
+             if r.kind == "model"]  # fmt: skip
+
+    assert [r.rescues for r in found] == [None]
+    assert "no other model was named" in found[0].because
+    assert not [r for r in repaired(scene(knobs={"retrieval.k": 1})) if r.kind == "model"]
+
+
 def rules() -> list[Question]:
     texts = {
         "named": ("How long until annual money comes?", "gold.md"),

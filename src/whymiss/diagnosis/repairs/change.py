@@ -22,6 +22,7 @@ class Change:
     changes, where : as in `Repair`.
     rebuilds : whether the whole index has to be made anew for it.
     untried : why it is not tried; then `alter` is not called.
+    unpriced : why it has no price although it can be tried.
     """
 
     title: str
@@ -33,6 +34,7 @@ class Change:
     for_query: Callable[[Query], Query] | None = None
     rebuilds: bool = False
     untried: str = ""
+    unpriced: str = ""
 
 
 def knobs(title: str, kind: Kind, changes: Mapping[str, Any], *, rebuilds: bool = False) -> Change:

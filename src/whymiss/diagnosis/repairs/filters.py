@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any
+from typing import Any, Final
 
 from whymiss.answering.lexical import terms
 from whymiss.diagnosis.case import Case
@@ -16,10 +16,18 @@ from whymiss.retrieval.filters import document_fields
 _NAMES = ("doc_id", "title", "source", "modified")
 
 
-def filters(case: Case) -> Iterator[Change]:
-    """One filter for every field whose value the question names and the evidence has.
+_MOST_APART: Final = 0.5
+"""Of what stands in front, so much has another value in a field that separates."""
 
-    As a rule for other questions: one that names a value of the field is asked with that value.
+_NO_RULE: Final = "the question does not name the value, so there is no rule for other questions"
+
+
+def filters(case: Case) -> Iterator[Change]:
+    """A filter for every field that separates the evidence from what outranked it.
+
+    Where the question names the value there is a rule for other questions: one that names a value
+    of the field is asked with that value. Where it does not, somebody has to know what is meant,
+    and nothing is priced.
     """
     if not case.lost or not case.gold:
         return
@@ -27,11 +35,13 @@ def filters(case: Case) -> Iterator[Change]:
     used = {clause.field for clause in case.scene.question.query.where}
     for field, value in sorted(_shared(case).items()):
         said = terms(value)
-        if field in used or not said or not said <= asked:
+        named = bool(said) and said <= asked
+        if field in used or not (named or _separates(case, field, value)):
             continue
         clause = Clause(field=field, op="eq", value=value)
-        rule = _rule(field, _values(case, field))
+        rule = _rule(field, _values(case, field)) if named else None
         yield Change(
+            unpriced="" if named else _NO_RULE,
             title=f"filter {field} = {value}",
             kind="filter",
             code=f"wb.ask({case.scene.question.query.text!r}, where={{{field!r}: {value!r}}})",
@@ -39,6 +49,12 @@ def filters(case: Case) -> Iterator[Change]:
             alter=lambda scene, f=field, v=value: with_clauses(scene, {f: v}),  # type: ignore[misc]
             for_query=rule,
         )
+
+
+def _separates(case: Case, field: str, value: str) -> bool:
+    """Whether most of what stands in front has another value, or none."""
+    apart = [row for row in case.ahead if fields_of(case, row).get(field) != value]
+    return bool(case.ahead) and len(apart) >= _MOST_APART * len(case.ahead)
 
 
 def fields_of(case: Case, row: int) -> dict[str, Any]:

@@ -41,9 +41,27 @@ def changes_for(case: Case, diagnosis: Diagnosis, rebuilds: Rebuilds) -> list[Ch
             *filters(case),
             *stored(case, causes, rebuilds),
             *chunkings(case, causes & set(diagnosis.proven) or causes & _CUTTING, rebuilds),
+            *_another_model(set(diagnosis.proven)),
         ]
     )
     return sorted(found, key=lambda change: COST[change.kind])
+
+
+_MEANING: Final = {"Q2", "S3c", "S3d", "S5"}
+
+
+def _another_model(proven: set[str]) -> Iterator[Change]:
+    """Another embedding model, where the meaning was missed; which one is for somebody to say."""
+    if proven & _MEANING:
+        yield Change(
+            title="another embedding model", kind="model",
+            code=(
+                "other = wb.config.replace(embedding__model=NAME, index__name='other')\n"
+                "wb.compare(QUESTIONS, {'now': wb.config, 'other': other})"
+            ),
+            alter=lambda scene: scene,
+            untried="no other model was named, and the whole corpus would be embedded by it",
+        )  # fmt: skip
 
 
 _NO_TABLE: Final = (
@@ -108,6 +126,8 @@ def _tried(case: Case, change: Change, population: Population | None, *, rebuild
     )
     if not rescued:
         return replace(repair, unpriced_because="it does not rescue the question")
+    if change.unpriced:
+        return replace(repair, unpriced_because=change.unpriced)
     if population is None or not len(population):
         return replace(repair, unpriced_because="no labelled questions were given")
     return replace(repair, price=population.price(_common(case.scene), change))
