@@ -45,9 +45,7 @@ def main() -> None:
         workbench.ingest(documents)
         space, encoder = workbench.space(), workbench.encoder()
         retrievers = {
-            "dense": DenseRetriever(
-                space, encoder, retrieval=config.retrieval, index=config.index
-            ),
+            "dense": DenseRetriever(space, encoder, retrieval=config.retrieval, index=config.index),
             "bm25": BM25Retriever(space, retrieval=config.retrieval),
         }
         rows = []

@@ -34,9 +34,7 @@ def test_a_hidden_page_is_told_as_wrongly_excluded(
     assert told["recipe"].startswith("# Made of index")
 
 
-def test_the_same_question_by_somebody_in_support_is_healthy(
-    answer: Answer, measured: str
-) -> None:
+def test_the_same_question_by_somebody_in_support_is_healthy(answer: Answer, measured: str) -> None:
     told = answer(
         "diagnose", "euros an agent may give", "--evidence", "forty euros", "--principal",
         "support", "--no-answer", "--store", measured,
@@ -108,9 +106,7 @@ def test_what_is_missing_is_said(
     assert complaint in result.stderr
 
 
-def test_an_unknown_id_is_told_with_its_file(
-    whymiss: Run, measured: str, questions: Path
-) -> None:
+def test_an_unknown_id_is_told_with_its_file(whymiss: Run, measured: str, questions: Path) -> None:
     result = whymiss("diagnose", "--id", "nobody", "--labelled", questions, "--store", measured)
 
     assert result.exit_code == 1

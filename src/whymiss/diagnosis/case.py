@@ -4,19 +4,25 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from whymiss.answering.lexical import terms
 from whymiss.diagnosis.edits import cut, rechunk
 from whymiss.diagnosis.lab import Lab, Run
 from whymiss.diagnosis.scene import Scene
 from whymiss.evaluation.judging import Retrieved
 from whymiss.records import Chunk, Document, Span
+from whymiss.retrieval.filters import document_fields
+from whymiss.text import words
 
 if TYPE_CHECKING:
     from whymiss.evaluation.labels import EvidenceSpan
     from whymiss.protocols import Vectors
+
+
+_NAMES: Final = ("doc_id", "title", "source", "modified")
 
 
 class UnprobedError(Exception):
@@ -152,11 +158,30 @@ class Case:
         """The passages of the context."""
         return [(p.doc_id, p.start, p.end) for p in self.run.context.passages]
 
-    def ranks(self, row: int) -> dict[str, int]:
-        """The rank of a row at every stage that has it."""
-        found = {}
-        for stage, candidates in self.run.stages.items():
-            at = np.flatnonzero(candidates.rows == row)
-            if len(at):
-                found[stage] = int(at[0]) + 1
-        return found
+    def fields(self, row: int) -> dict[str, Any]:
+        """What a filter may ask of a row: its document's fields, refined by its own."""
+        chunk = self.chunks[row]
+        document = self.scene.space.catalogue.documents.get(chunk.doc_id)
+        of_document = document_fields(document) if document is not None else {}
+        return {**of_document, **chunk.metadata}
+
+    def marks(self, row: int) -> dict[str, str]:
+        """Those of its fields that are text and do not only name the document."""
+        return {
+            field: value
+            for field, value in self.fields(row).items()
+            if field not in _NAMES and isinstance(value, str)
+        }
+
+    def named(self, value: str) -> bool:
+        """Whether the question names a value, as it is written: "bill" does not name "billing"."""
+        return names(self.scene.question.query.text, value)
+
+
+def names(question: str, value: str) -> bool:
+    """Whether a question has all words of a value, and the value has any that mean something.
+
+    >>> names("Do annual plans include it?", "annual"), names("Who pays the bill?", "billing")
+    (True, False)
+    """
+    return bool(terms(value)) and set(words(value)) <= set(words(question))

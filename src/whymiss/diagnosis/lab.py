@@ -24,7 +24,8 @@ from whymiss.records import Answer, Chunk, Context
 if TYPE_CHECKING:
     from whymiss.protocols import Vectors
 
-_SPACES_KEPT: Final = 12
+_KEPT: Final = 12
+"""Search spaces, and runs, that are at hand: a patched space is as large as the index."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -33,8 +34,8 @@ class Run:
 
     stages : candidates after each retrieval stage that ran, in stage order, "select" last.
     grounds : what the answer rests on; None where nothing was answered or nothing is known.
-    lost_at : the first stage that lost the evidence: "parse", "chunk", "index", "filter", the
-        branches, "fuse", "rerank", "select", "pack", or empty.
+    lost_at : the first stage that lost the evidence: "parse", "index" (the rows do not tell whether
+        it was ever cut), "filter", the branches, "fuse", "rerank", "select", "pack", or empty.
     """
 
     scene: Scene
@@ -101,7 +102,7 @@ class Run:
 
 
 _WALK: Final = (
-    "parse", "chunk", "index", "filter", "dense", "bm25", "fuse", "rerank", "select", "pack",
+    "parse", "index", "filter", "dense", "bm25", "fuse", "rerank", "select", "pack",
 )  # fmt: skip
 
 
@@ -139,7 +140,7 @@ class Lab:
         self.n_runs += 1
         made = self._run(scene, answer_always=answer_always)
         self._runs[id(scene)] = made
-        if len(self._runs) > _SPACES_KEPT:
+        if len(self._runs) > _KEPT:
             self._runs.popitem(last=False)
         return made
 
@@ -211,7 +212,7 @@ class Lab:
         )
         # The scene is kept with it, so that no id comes twice.
         self._batches[key] = batch, scene
-        if len(self._batches) > _SPACES_KEPT:
+        if len(self._batches) > _KEPT:
             self._batches.popitem(last=False)
         return batch
 

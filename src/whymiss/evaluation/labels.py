@@ -21,7 +21,6 @@ UNANSWERABLE: Final = "unanswerable"
 """The tag of a question that the corpus (or what its asker may read of it) does not answer."""
 
 
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EvidenceSpan:
     """Characters [start, end) of a document that an answer needs, or a quote yet to be located.

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from whymiss.diagnosis.case import Case, UnprobedError
 from whymiss.diagnosis.causes.cause import Cause, Look, Patch, fine, unknown
 from whymiss.diagnosis.causes.packing import gold_only
@@ -102,14 +104,11 @@ def not_reproducible(case: Case) -> Look:
         raise UnprobedError
     again = Lab().run(case.scene, answer_always=case.run.answer is not None)
     same = all(
-        (found.rows == again.stages[stage].rows).all()
+        np.array_equal(found.rows, again.stages[stage].rows)
         for stage, found in case.run.stages.items()
-        if len(found.rows) == len(again.stages[stage].rows)
-    ) and all(
-        len(found.rows) == len(again.stages[stage].rows) for stage, found in case.run.stages.items()
     )
-    answered = case.run.answer, again.answer
-    alike = None in answered or answered[0].text == answered[1].text  # type: ignore[union-attr]
+    said_again = again.answer.text if again.answer is not None else None
+    alike = case.run.answer is None or case.run.answer.text == said_again
     if same and alike:
         return fine("run again, it gave the same candidates, context and answer")
     said = "run again, it gave " + ("other candidates" if not same else "another answer")

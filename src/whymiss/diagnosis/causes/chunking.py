@@ -46,11 +46,11 @@ def text_dropped(case: Case) -> Look:
         patches=(
             Patch(
                 says="the text that was left out, as chunks of its own",
-                apply=lambda: _added(case, list(lost), 0),
+                apply=lambda: _beside(case, list(lost), 0),
             ),
             Patch(
                 says="the text that was left out, with what stands around it",
-                apply=lambda: _added(case, list(lost), size),
+                apply=lambda: _beside(case, list(lost), size),
             ),
         ),
         numbers={"dropped_characters": dropped},
@@ -70,7 +70,7 @@ def _uncovered(span: EvidenceSpan, document: Document, chunks: list[Chunk]) -> l
     return [(start, stop) for start, stop in parts if document.text[start:stop].strip()]
 
 
-def _added(case: Case, spans: list[EvidenceSpan], tokens: int) -> Scene:
+def _beside(case: Case, spans: list[EvidenceSpan], tokens: int) -> Scene:
     """The spans as chunks beside the others, each with about so many tokens around it."""
     chunks = []
     for span in spans:
@@ -198,11 +198,11 @@ def too_large(case: Case) -> Look:
         patches=(
             Patch(
                 says="the evidence with little around it as a chunk of its own",
-                apply=lambda: _alone(case, [span for span, _ in spans], _WINDOW_TOKENS),
+                apply=lambda: _beside(case, [span for span, _ in spans], _WINDOW_TOKENS),
             ),
             Patch(
                 says="the evidence as a chunk of its own",
-                apply=lambda: _alone(case, [span for span, _ in spans], 0),
+                apply=lambda: _beside(case, [span for span, _ in spans], 0),
             ),
         )
         if share < BURIED
@@ -230,15 +230,6 @@ def _only_home(case: Case, span: EvidenceSpan) -> int | None:
 def _share(case: Case, span: EvidenceSpan, row: int) -> float:
     chunk = case.chunks[row]
     return (span.interval[1] - span.interval[0]) / (chunk.end - chunk.start)
-
-
-def _alone(case: Case, spans: list[EvidenceSpan], tokens: int) -> Scene:
-    chunks = []
-    for span in spans:
-        document = case.documents[span.doc_id]
-        window = _window(case, document, span.interval, tokens)
-        chunks += cut(case.scene, document, [_as_span(window)])
-    return _replaced(case, set(), chunks)
 
 
 def too_small(case: Case) -> Look:

@@ -9,15 +9,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from whymiss.answering.lexical import terms
 from whymiss.diagnosis.case import Case
 from whymiss.diagnosis.causes.cause import Cause, Look, Patch, fine, unknown
 from whymiss.diagnosis.edits import cut, embed, with_rows
 from whymiss.diagnosis.scene import Scene
 from whymiss.records import Chunk, Clause, Document, Span
 from whymiss.retrieval.editing import revectored_space
-from whymiss.retrieval.filters import document_fields
-from whymiss.text import counted, words
+from whymiss.text import counted
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -222,9 +220,8 @@ def confusable(case: Case) -> Look:
     said += [
         f"in front {counted(len(found), 'candidate has', 'candidates have')} {field} {value!r} "
         f"where the question says {wanted!r} (to the encoder the question with {value!r} in it is "
-        f"{heard:.2f} the same)"
+        f"{_heard(case, wanted, value):.2f} the same)"
         for (field, value, wanted), found in _by_field(other).items()
-        if (heard := _heard(case, wanted, value)) is not None
     ]
     patches = [
         Patch(
@@ -287,40 +284,29 @@ def _near_duplicates(case: Case) -> list[int]:
     return [row for row in np.flatnonzero(everywhere).tolist() if row not in gold]
 
 
-def contrary(case: Case) -> dict[int, tuple[str, Any, Any]]:
+def contrary(case: Case) -> dict[int, tuple[str, str, str]]:
     """Candidates in front whose metadata differ from the evidence's in a value that is asked for.
 
     By row: the field, the value there, and the value of the evidence, which the question names.
     """
-    # As written: "bill" in a question does not name the product "billing".
-    asked = set(words(case.scene.question.query.text))
     wanted = {
         field: value
         for row in case.gold
-        for field, value in _fields(case, row).items()
-        if isinstance(value, str) and terms(value) and set(words(value)) <= asked
+        for field, value in case.marks(row).items()
+        if case.named(value)
     }
     found = {}
     for row in case.ahead:
-        own = _fields(case, row)
+        own = case.marks(row)
         for field, value in wanted.items():
-            other = own.get(field)
-            if isinstance(other, str) and other != value and not set(words(other)) <= asked:
+            other = own.get(field, value)
+            if other != value and not case.named(other):
                 found[row] = (field, other, value)
     return found
 
 
-def _fields(case: Case, row: int) -> dict[str, Any]:
-    chunk = case.chunks[row]
-    document = case.scene.space.catalogue.documents.get(chunk.doc_id)
-    own = dict(document_fields(document)) if document is not None else {}
-    for name in ("doc_id", "title", "source", "modified"):
-        own.pop(name, None)
-    return {**own, **chunk.metadata}
-
-
-def _by_field(contrary: dict[int, tuple[str, Any, Any]]) -> dict[tuple[str, Any, Any], list[int]]:
-    found: dict[tuple[str, Any, Any], list[int]] = {}
+def _by_field(contrary: dict[int, tuple[str, str, str]]) -> dict[tuple[str, str, str], list[int]]:
+    found: dict[tuple[str, str, str], list[int]] = {}
     for row, key in contrary.items():
         found.setdefault(key, []).append(row)
     return found
@@ -337,11 +323,8 @@ def hub(case: Case) -> Look:
     occurs = _occurrences(case)
     share = occurs / len(case.sentinels)
     usual = float(np.median(share[case.run.ordered.rows]))
-    hubs = [
-        row for row in np.flatnonzero(share >= max(HUB_SHARE, HUB_TIMES * usual)).tolist()
-        if row not in set(case.gold)
-    ]  # fmt: skip
-    in_front = [row for row in case.ahead if row in set(hubs)]
+    hubs = set(np.flatnonzero(share >= max(HUB_SHARE, HUB_TIMES * usual)).tolist())
+    in_front = [row for row in case.ahead if row in hubs]
     if not in_front:
         top = max(float(share[row]) for row in case.ahead)
         return fine(
@@ -350,7 +333,7 @@ def hub(case: Case) -> Look:
         )
     most = max(float(share[row]) for row in in_front)
     nearest = case.ahead[: case.scene.config.retrieval.k]
-    crowd = sum(row in set(hubs) for row in nearest) / len(nearest)
+    crowd = sum(row in hubs for row in nearest) / len(nearest)
     said = (
         f"in front {counted(len(in_front), 'candidate is', 'candidates are')} close to many "
         f"questions: up to {most:.0%} of {len(case.sentinels)} others have one among their first "

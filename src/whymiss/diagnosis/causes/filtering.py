@@ -11,7 +11,7 @@ from whymiss.diagnosis.causes.cause import Cause, Look, Patch, fine
 from whymiss.diagnosis.scene import Scene
 from whymiss.records import Clause
 from whymiss.retrieval.editing import recatalogued_space
-from whymiss.retrieval.filters import document_fields, satisfies
+from whymiss.retrieval.filters import satisfies
 from whymiss.text import counted
 
 
@@ -64,20 +64,14 @@ def wrongly_excluded(case: Case) -> Look:
     )  # fmt: skip
 
 
-def _fields(case: Case, row: int) -> dict[str, object]:
-    chunk = case.chunks[row]
-    document = case.scene.space.catalogue.documents[chunk.doc_id]
-    return {**document_fields(document), **chunk.metadata}
-
-
 def _passes(case: Case, row: int, clause: Clause) -> bool:
     known = case.chunks[row].doc_id in case.scene.space.catalogue.documents
-    return known and satisfies(_fields(case, row), clause)
+    return known and satisfies(case.fields(row), clause)
 
 
 def _values(case: Case, rows: list[int], clause: Clause) -> list[str]:
     found = [
-        f"{case.chunks[row].doc_id} ({_fields(case, row).get(clause.field)!r})"
+        f"{case.chunks[row].doc_id} ({case.fields(row).get(clause.field)!r})"
         for row in rows
         if not _passes(case, row, clause)
     ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from whymiss.diagnosis.case import Case
@@ -10,6 +11,8 @@ from whymiss.diagnosis.edits import ingested
 from whymiss.diagnosis.scene import Scene
 from whymiss.evaluation.labels import EvidenceSpan
 from whymiss.records import EVERYONE, Document
+
+PutBack = Callable[[Case, list[EvidenceSpan]], Scene]
 
 
 def corpus_gap(case: Case) -> Look:
@@ -22,7 +25,7 @@ def parse_loss(case: Case) -> Look:
     return _missing(case, "text", "is stored without the words of the evidence", _with_text)
 
 
-def _missing(case: Case, reason: str, what: str, put_back: object) -> Look:
+def _missing(case: Case, reason: str, what: str, put_back: PutBack) -> Look:
     missing = [span for span, why in case.run.truth.missing if why == reason]
     if not missing:
         return fine("every labelled document is stored" if reason == "document" else
@@ -30,9 +33,8 @@ def _missing(case: Case, reason: str, what: str, put_back: object) -> Look:
     names = ", ".join(dict.fromkeys(span.doc_id for span in missing))
     said = f"{names} {what}"
     quoted = [span for span in missing if span.quote]
-    make = _with_document if put_back is _with_document else _with_text
     patches = (
-        (Patch(says="the quoted words put into the store", apply=lambda: make(case, quoted)),)
+        (Patch(says="the quoted words put into the store", apply=lambda: put_back(case, quoted)),)
         if quoted
         else ()
     )

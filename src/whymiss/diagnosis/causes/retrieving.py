@@ -111,7 +111,7 @@ def _blind_of_two(case: Case, here: Mapping[str, int | None], k: int) -> Look:
         patches.insert(0, Patch(says="BM25 with the usual stemmer and stop words",
                                 apply=lambda: case.scene.configured(repaired)))  # fmt: skip
     deviation = ""
-    if repaired and case.run.branches["bm25"] is not None:
+    if repaired:
         bm25 = case.probe(case.scene.configured(repaired))
         before, after = here.get("bm25"), bm25.rank(bm25.branches["bm25"])
         if after is not None and (before is None or after < before):
@@ -185,7 +185,7 @@ def reranker_demotes(case: Case) -> Look:
     worse = _better(before, after)
     lost = before is not None and (after is None or after > k)
     broken = broken_because(case) if lost else ""
-    demoted = before is not None and before <= k and (after is None or after > k)
+    demoted = lost and before is not None and before <= k
     far = before is not None and (after is None or after > before + 2 * k)
     said = f"{said}; {broken}" if broken else said
     return Look(

@@ -11,6 +11,7 @@ from whymiss.diagnosis.scene import Scene
 from whymiss.records import Clause, Query
 
 Alter = Callable[[Scene], Scene]
+Rule = Callable[[Query], Query]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,7 +32,7 @@ class Change:
     alter: Alter
     changes: Mapping[str, Any] = field(default_factory=dict)
     where: tuple[Clause, ...] = ()
-    for_query: Callable[[Query], Query] | None = None
+    for_query: Rule | None = None
     rebuilds: bool = False
     untried: str = ""
     unpriced: str = ""

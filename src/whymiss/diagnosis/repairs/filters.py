@@ -4,17 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any, Final
+from functools import partial
+from typing import Final
 
-from whymiss.answering.lexical import terms
-from whymiss.diagnosis.case import Case
+from whymiss.diagnosis.case import Case, names
 from whymiss.diagnosis.causes.embedding import with_clauses
-from whymiss.diagnosis.repairs.change import Change
+from whymiss.diagnosis.repairs.change import Change, Rule
 from whymiss.records import Clause, Query
-from whymiss.retrieval.filters import document_fields
-
-_NAMES = ("doc_id", "title", "source", "modified")
-
 
 _MOST_APART: Final = 0.5
 """Of what stands in front, so much has another value in a field that separates."""
@@ -31,11 +27,9 @@ def filters(case: Case) -> Iterator[Change]:
     """
     if not case.lost or not case.gold:
         return
-    asked = terms(case.scene.question.query.text)
     used = {clause.field for clause in case.scene.question.query.where}
     for field, value in sorted(_shared(case).items()):
-        said = terms(value)
-        named = bool(said) and said <= asked
+        named = case.named(value)
         if field in used or not (named or _separates(case, field, value)):
             continue
         clause = Clause(field=field, op="eq", value=value)
@@ -46,47 +40,32 @@ def filters(case: Case) -> Iterator[Change]:
             kind="filter",
             code=f"wb.ask({case.scene.question.query.text!r}, where={{{field!r}: {value!r}}})",
             where=(clause,),
-            alter=lambda scene, f=field, v=value: with_clauses(scene, {f: v}),  # type: ignore[misc]
+            alter=partial(with_clauses, values={field: value}),
             for_query=rule,
         )
 
 
 def _separates(case: Case, field: str, value: str) -> bool:
     """Whether most of what stands in front has another value, or none."""
-    apart = [row for row in case.ahead if fields_of(case, row).get(field) != value]
+    apart = [row for row in case.ahead if case.marks(row).get(field) != value]
     return bool(case.ahead) and len(apart) >= _MOST_APART * len(case.ahead)
-
-
-def fields_of(case: Case, row: int) -> dict[str, Any]:
-    """What a filter may ask of a row, but for its names."""
-    chunk = case.chunks[row]
-    document = case.scene.space.catalogue.documents.get(chunk.doc_id)
-    own = dict(document_fields(document)) if document is not None else {}
-    return {k: v for k, v in {**own, **chunk.metadata}.items() if k not in _NAMES}
 
 
 def _shared(case: Case) -> dict[str, str]:
     """Fields of text that have one value in all chunks with evidence."""
-    found = [fields_of(case, row) for row in case.gold]
-    return {
-        field: value
-        for field, value in found[0].items()
-        if isinstance(value, str) and all(other.get(field) == value for other in found)
-    }
+    first, *others = [case.marks(row) for row in case.gold]
+    return {f: value for f, value in first.items() if all(o.get(f) == value for o in others)}
 
 
 def _values(case: Case, field: str) -> list[str]:
     """Every value of a field in the index."""
-    values = {fields_of(case, row).get(field) for row in range(len(case.chunks))}
-    return sorted(value for value in values if isinstance(value, str))
+    values = {case.marks(row).get(field) for row in range(len(case.chunks))}
+    return sorted(value for value in values if value is not None)
 
 
-def _rule(field: str, values: list[str]) -> Any:
-    said = {value: terms(value) for value in values}
-
+def _rule(field: str, values: list[str]) -> Rule:
     def with_rule(query: Query) -> Query:
-        asked = terms(query.text)
-        named = [value for value, some in said.items() if some and some <= asked]
+        named = [value for value in values if names(query.text, value)]
         # A question that names two values compares them, and wants both.
         if len(named) != 1:
             return query

@@ -10,7 +10,6 @@ from whymiss.diagnosis.causes.rows import orphaned_rows, repeated_rows
 from whymiss.diagnosis.edits import reindexed, with_rows
 from whymiss.diagnosis.rebuilding import Rebuilds
 from whymiss.diagnosis.repairs.change import Change
-from whymiss.diagnosis.repairs.filters import fields_of
 from whymiss.retrieval.filters import satisfies
 
 _NO_LONGER = "the store has no text of it: take it from the source, and ingest again"
@@ -73,7 +72,7 @@ def _opened(case: Case) -> Iterator[Change]:
     )  # fmt: skip
     failed = [
         c for c in query.where
-        if any(not satisfies(fields_of(case, row), c) for row in case.gold)
+        if any(not satisfies(case.fields(row), c) for row in case.gold)
     ]  # fmt: skip
     if closed:
         yield Change(
