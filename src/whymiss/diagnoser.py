@@ -19,6 +19,7 @@ from whymiss.diagnosis.scene import DocumentReader, Remembered, Scene
 from whymiss.diagnosis.survey import Survey, survey
 from whymiss.errors import TraceError
 from whymiss.evaluating import Questions, chosen
+from whymiss.evaluation.keys import question_key
 from whymiss.evaluation.labels import Question
 from whymiss.evaluation.pinning import pin
 from whymiss.evaluation.running import check_questions
@@ -43,7 +44,7 @@ class Diagnoser:
         self._spaces = spaces
         self._lab = Lab()
         self._rebuilds = Rebuilds()
-        self._populations: dict[tuple[int, str, tuple[str, ...]], Population] = {}
+        self._populations: dict[tuple[int, tuple[str, ...]], Population] = {}
 
     def scene(self, question: Question, config: PipelineConfig, *, answers: bool = True) -> Scene:
         """A labelled question and the pipeline that answers it."""
@@ -79,7 +80,7 @@ class Diagnoser:
             question = replace(question, evidence=located.evidence)
             notes += [located.note] if located.note else []
         scene = self.scene(question, config, answers=answers)
-        population = self._population(labelled, scene, question)
+        population = self._population(labelled, scene)
         if population is not None and population.left_out:
             notes.append(f"{population.left_out} labelled questions cannot be judged and are left "
                          "out of every price")  # fmt: skip
@@ -118,7 +119,7 @@ class Diagnoser:
         asked = chosen(given, split)
         check_questions(asked, who="diagnose_all")
         scene = self.scene(asked[0], config, answers=answers)
-        population = self._population(given, scene, asked[0])
+        population = self._population(given, scene)
         others = tuple(q.query.text for q in population.questions) if population else ()
         return survey(asked, replace(scene, others=others), lab=self._lab, progress=progress)
 
@@ -147,13 +148,11 @@ class Diagnoser:
     def _documents(self, space: SearchSpace) -> Iterable[Document]:
         return self._spaces.documents(sorted(space.catalogue.documents)).values()
 
-    def _population(
-        self, labelled: Questions | None, scene: Scene, question: Question
-    ) -> Population | None:
+    def _population(self, labelled: Questions | None, scene: Scene) -> Population | None:
         if labelled is None:
             return None
         given = chosen(labelled, "")
-        key = (id(scene.space), scene.config.embedding.model, tuple(q.query_id for q in given))
+        key = (id(scene.space), tuple(map(question_key, given)))
         if key not in self._populations:
             self._populations.clear()
             wanted = sorted({s.doc_id for q in given for spans in q.evidence for s in spans}

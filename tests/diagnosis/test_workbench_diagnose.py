@@ -263,6 +263,18 @@ def test_labelled_questions_whose_labels_do_not_fit_are_told_and_left_out(wb: Wo
     assert any("2 labelled questions" in note for note in made.notes)
 
 
+def test_labels_that_were_changed_price_anew(wb: Workbench) -> None:
+    gone = EvidenceSpan(doc_id="gone.md", quote="Nobody wrote this.")
+    changed = [replace(QUESTIONS[0], evidence=((gone,),)), *QUESTIONS[1:]]
+
+    def counted(questions: list[Question]) -> set[int]:
+        made = wb.diagnose(labelled(2, SPOKEN), labelled=questions)
+        return {r.price.n_questions for r in made.repairs if r.price is not None}
+
+    assert counted(QUESTIONS) == {len(QUESTIONS)}
+    assert counted(changed) == {len(QUESTIONS) - 1}
+
+
 def test_labelled_questions_may_stand_in_a_file(wb: Workbench, tmp_path: Path) -> None:
     file = tmp_path / "questions.jsonl"
     file.write_text(

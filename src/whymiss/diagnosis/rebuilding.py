@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from whymiss.diagnosis.edits import embed, rechunk
-from whymiss.diagnosis.scene import Scene
+from whymiss.diagnosis.scene import ModelSource, Scene
 from whymiss.index import Snapshot
 from whymiss.index.schema import Manifest
 from whymiss.records import Chunk, canonical_json
@@ -29,8 +29,13 @@ class Rebuilds:
     An index of the same documents under the same settings is made once.
     """
 
-    _cut: OrderedDict[tuple[str, str, str], list[Chunk]] = field(default_factory=OrderedDict)
-    _spaces: OrderedDict[tuple[str, ...], SearchSpace] = field(default_factory=OrderedDict)
+    # The models are kept beside what they made, so that no id comes twice.
+    _cut: OrderedDict[tuple[str, ...], tuple[list[Chunk], ModelSource]] = field(
+        default_factory=OrderedDict
+    )
+    _spaces: OrderedDict[tuple[str, ...], tuple[SearchSpace, ModelSource]] = field(
+        default_factory=OrderedDict
+    )
 
     def rebuilt(self, scene: Scene) -> Scene:
         """The scene over an index that was just built from its stored documents."""
@@ -45,10 +50,11 @@ class Rebuilds:
         )  # fmt: skip
         if key not in self._spaces:
             chunks = [c for doc_id in sorted(states) for c in self._chunks(scene, doc_id, settings)]
-            self._spaces[key] = _space_of(scene, chunks)
+            self._spaces[key] = _space_of(scene, chunks), scene.models
             if len(self._spaces) > _SPACES_KEPT:
                 self._spaces.popitem(last=False)
-        return self._spaces[key]
+        self._spaces.move_to_end(key)
+        return self._spaces[key][0]
 
     def _chunks(self, scene: Scene, doc_id: str, settings: str) -> list[Chunk]:
         # The limit of the encoder decides what is marked as truncated.
@@ -56,10 +62,11 @@ class Rebuilds:
         key = (f"{doc_id} {scene.space.catalogue.states[doc_id]}", settings, version)
         if key not in self._cut:
             document = scene.document(doc_id)
-            self._cut[key] = rechunk(scene, document) if document is not None else []
+            made = rechunk(scene, document) if document is not None else []
+            self._cut[key] = made, scene.models
             if len(self._cut) > _CUT_KEPT:
                 self._cut.popitem(last=False)
-        return self._cut[key]
+        return self._cut[key][0]
 
 
 def _space_of(scene: Scene, chunks: list[Chunk]) -> SearchSpace:

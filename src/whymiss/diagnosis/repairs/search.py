@@ -16,7 +16,6 @@ from whymiss.diagnosis.repairs.pricing import Population
 from whymiss.diagnosis.repairs.repair import Kind, Repair
 from whymiss.diagnosis.repairs.settings import settings
 from whymiss.diagnosis.repairs.stored import stored
-from whymiss.diagnosis.scene import Scene
 
 Progress = Callable[[str, int, int], None]
 
@@ -130,9 +129,4 @@ def _tried(case: Case, change: Change, population: Population | None, *, rebuild
         return replace(repair, unpriced_because=change.unpriced)
     if population is None or not len(population):
         return replace(repair, unpriced_because="no labelled questions were given")
-    return replace(repair, price=population.price(_common(case.scene), change))
-
-
-def _common(scene: Scene) -> Scene:
-    """The scene as other questions meet it: nothing chosen by hand."""
-    return replace(scene, chosen=None)
+    return replace(repair, price=population.price(case.scene, scene, change.for_query))
