@@ -31,8 +31,8 @@ Step = Callable[[str, int, int], None]
 _MOST_PATCHES: Final = 4
 """Patches that are put on top of each other before a loss is called unexplained."""
 
-
 _VERY_FRONT: Final = 3
+"""Ranks at which evidence is read whatever else is packed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

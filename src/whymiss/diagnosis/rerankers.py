@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
+from whymiss.diagnosis.scene import Replaced, Scene
 from whymiss.protocols import Reranker
 from whymiss.records import Chunk, Query
 from whymiss.text import Interval
@@ -66,3 +67,21 @@ def parts_of(chunk: Chunk) -> list[Chunk]:
         )
         for start, end in places
     ]
+
+
+def with_reranker(scene: Scene, make: Callable[[Reranker], Reranker]) -> Scene:
+    """The scene with its reranker put into another."""
+    made: dict[int, Reranker] = {}
+
+    def replaced(found: Reranker | None) -> Reranker | None:
+        if found is None:
+            return None
+        return made.setdefault(id(found), make(found))
+
+    return replace(scene, models=Replaced(source=scene.models, replace_reranker=replaced))
+
+
+def without_reranker(scene: Scene) -> Scene:
+    """The scene without its reranker, the caller's own too."""
+    models = Replaced(source=scene.models, replace_reranker=lambda _: None)
+    return replace(scene.configured({"rerank.model": ""}), models=models)

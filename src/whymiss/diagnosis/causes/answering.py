@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
+from whymiss.answering import sentence_support
+from whymiss.answering.support import SUPPORTED
 from whymiss.diagnosis.case import Case, UnprobedError
 from whymiss.diagnosis.causes.cause import Cause, Look, Patch, fine, unknown
 from whymiss.diagnosis.causes.packing import gold_only
+from whymiss.diagnosis.generators import edited
 from whymiss.diagnosis.grounds import Grounds
 from whymiss.diagnosis.lab import Lab
-from whymiss.diagnosis.scene import Replaced, Scene
-from whymiss.records import Answer, Citation, Context, Passage, Query
+from whymiss.records import Answer, Citation, Context, Passage
 from whymiss.text import counted
 
 
@@ -47,7 +49,7 @@ def _unsupported(case: Case, grounds: Grounds) -> Look:
     said = f"{counted(n, 'claim stands', 'claims stand')} in no passage: {grounds.unsupported[0]!r}"
     return Look(says=said, deviation=said, definite=True, patches=(
         Patch(says="the answer without its unsupported claims",
-              apply=lambda: _edited(case.scene, _without_unsupported)),
+              apply=lambda: edited(case.scene, _without_unsupported)),
     ), numbers={"unsupported": len(grounds.unsupported)})  # fmt: skip
 
 
@@ -63,7 +65,7 @@ def _miscited(case: Case, grounds: Grounds) -> Look:
     said = f"{counted(n, 'claim cites', 'claims cite')} no passage that supports it"
     return Look(says=said, deviation=said, definite=True, patches=(
         Patch(says="each claim cited to the passage that supports it most",
-              apply=lambda: _edited(case.scene, _cited_again)),
+              apply=lambda: edited(case.scene, _cited_again)),
     ), numbers={"miscited": len(grounds.miscited)})  # fmt: skip
 
 
@@ -123,27 +125,6 @@ def _of_answer(case: Case, look: Callable[[Case, Grounds], Look]) -> Look:
     return look(case, case.run.grounds)
 
 
-@dataclass(frozen=True)
-class _Edits:
-    """A generator whose answers are edited by a function of answer and context."""
-
-    inner: object
-    edit: Callable[[Answer, Context], Answer]
-
-    @property
-    def name(self) -> str:
-        return f"edited:{self.inner.name}"  # type: ignore[attr-defined]
-
-    def generate(self, query: Query, context: Context) -> Answer:
-        """The edited answer."""
-        return self.edit(self.inner.generate(query, context), context)  # type: ignore[attr-defined]
-
-
-def _edited(scene: Scene, edit: Callable[[Answer, Context], Answer]) -> Scene:
-    models = Replaced(source=scene.models, replace_generator=lambda inner: _Edits(inner, edit))
-    return replace(scene, models=models)
-
-
 def _quoting(case: Case) -> tuple[Patch, ...]:
     """The evidence quoted word for word in place of the answer: what a perfect reader would do."""
     truth = case.run.truth
@@ -158,7 +139,7 @@ def _quoting(case: Case) -> tuple[Patch, ...]:
         return Answer(text=text.strip(), citations=tuple(citations), generator="quoted evidence")
 
     return (
-        Patch(says="the evidence quoted as the answer", apply=lambda: _edited(case.scene, quote)),
+        Patch(says="the evidence quoted as the answer", apply=lambda: edited(case.scene, quote)),
     )
 
 
@@ -180,9 +161,6 @@ def _citation(start: int, end: int, passage: Passage) -> Citation:
 
 
 def _without_unsupported(answer: Answer, context: Context) -> Answer:
-    from whymiss.answering import sentence_support
-    from whymiss.answering.support import SUPPORTED
-
     text, citations = "", []
     for claim in sentence_support(answer, context):
         if claim.support < SUPPORTED:
@@ -196,8 +174,6 @@ def _without_unsupported(answer: Answer, context: Context) -> Answer:
 
 
 def _cited_again(answer: Answer, context: Context) -> Answer:
-    from whymiss.answering import sentence_support
-
     passages = {passage.number: passage for passage in context.passages}
     citations = tuple(
         _citation(claim.start, claim.end, passages[claim.passage])

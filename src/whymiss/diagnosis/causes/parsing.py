@@ -55,7 +55,7 @@ def _with_document(case: Case, missing: list[EvidenceSpan]) -> Scene:
         )
         for doc_id, quotes in texts.items()
     ]
-    return _relabelled(ingested(case.scene, documents))
+    return ingested(case.scene, documents)
 
 
 def _with_text(case: Case, missing: list[EvidenceSpan]) -> Scene:
@@ -66,17 +66,7 @@ def _with_text(case: Case, missing: list[EvidenceSpan]) -> Scene:
             text = f"{document.text.rstrip()}\n\n{span.quote}\n"
             documents[span.doc_id] = replace(document, text=text)
     changed = [documents[doc_id] for doc_id in dict.fromkeys(span.doc_id for span in missing)]
-    return _relabelled(ingested(case.scene, changed))
-
-
-def _relabelled(scene: Scene) -> Scene:
-    """Every span to be located anew by its quote: offsets were those of another text."""
-    question = scene.question
-    evidence = tuple(
-        tuple(replace(s, start=None, end=None) if s.quote else s for s in spans)
-        for spans in question.evidence
-    )
-    return replace(scene, question=replace(question, evidence=evidence))
+    return ingested(case.scene, changed)
 
 
 def _satisfying(scene: Scene) -> dict[str, object]:

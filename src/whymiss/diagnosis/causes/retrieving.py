@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Final
@@ -11,8 +11,14 @@ import numpy as np
 
 from whymiss.diagnosis.case import Case
 from whymiss.diagnosis.causes.cause import Cause, Look, Patch, fine
-from whymiss.diagnosis.rerankers import InParts, Turned, parts_of
-from whymiss.diagnosis.scene import Replaced, Scene
+from whymiss.diagnosis.rerankers import (
+    InParts,
+    Turned,
+    parts_of,
+    with_reranker,
+    without_reranker,
+)
+from whymiss.diagnosis.scene import Scene
 from whymiss.protocols import Reranker
 from whymiss.records import Chunk, Query
 from whymiss.reranking import EncodedTokens, LateInteractionReranker
@@ -265,24 +271,6 @@ def _rank_correlation(one: NDArray[np.float64], other: NDArray[np.float64]) -> f
     if np.ptp(one) == 0:
         return 0.0
     return float(np.corrcoef(ranks[0], ranks[1])[0, 1])
-
-
-def with_reranker(scene: Scene, make: Callable[[Reranker], Reranker]) -> Scene:
-    """The scene with its reranker put into another."""
-    made: dict[int, Reranker] = {}
-
-    def replaced(found: Reranker | None) -> Reranker | None:
-        if found is None:
-            return None
-        return made.setdefault(id(found), make(found))
-
-    return replace(scene, models=Replaced(source=scene.models, replace_reranker=replaced))
-
-
-def without_reranker(scene: Scene) -> Scene:
-    """The scene without its reranker, the caller's own too."""
-    models = Replaced(source=scene.models, replace_reranker=lambda _: None)
-    return replace(scene.configured({"rerank.model": ""}), models=models)
 
 
 def cut_off(case: Case) -> Look:

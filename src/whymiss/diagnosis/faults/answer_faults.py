@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Final
@@ -14,8 +14,9 @@ from whymiss.answering.prompt import ABSTENTION
 from whymiss.chunking import sentence_starts
 from whymiss.diagnosis.faults.fault import Fault
 from whymiss.diagnosis.faults.looking import gold_documents
+from whymiss.diagnosis.generators import Edit, answered_by, edited
 from whymiss.diagnosis.lab import Run
-from whymiss.diagnosis.scene import Replaced, Scene
+from whymiss.diagnosis.scene import Scene
 from whymiss.protocols import Generator
 from whymiss.records import Answer, Citation, Context, Passage, Query
 from whymiss.text import words
@@ -66,24 +67,6 @@ class Abstainer:
         return Answer(text=ABSTENTION, abstained=True, reason=reason, generator=self.name)
 
 
-@dataclass(frozen=True)
-class Edited:
-    """A generator whose answers are changed before they are handed on."""
-
-    generator: Generator
-    edit: Callable[[Answer, Context], Answer]
-
-    @property
-    def name(self) -> str:
-        """That of the generator itself."""
-        return self.generator.name
-
-    def generate(self, query: Query, context: Context) -> Answer:
-        """The changed answer; an abstention stays one."""
-        answer = self.generator.generate(query, context)
-        return answer if answer.abstained else self.edit(answer, context)
-
-
 def ignoring_generator(run: Run, severity: int, rng: np.random.Generator) -> Scene | None:
     """A sentence of another document, whatever the context says."""
     if severity > 1:
@@ -102,14 +85,14 @@ def unsupported_claim(run: Run, severity: int, rng: np.random.Generator) -> Scen
             answer = _longer(answer, claim)
         return answer
 
-    return answered_by(run.scene, lambda found: Edited(found, edit))
+    return edited(run.scene, _unless_abstained(edit))
 
 
 def wrong_citation(run: Run, severity: int, rng: np.random.Generator) -> Scene | None:
     """All citations point to the next passage, and from the last to the first."""
     if severity > 1 or len(run.context.passages) < 2:
         return None
-    return answered_by(run.scene, lambda found: Edited(found, _shifted))
+    return edited(run.scene, _unless_abstained(_shifted))
 
 
 def abstaining_generator(run: Run, severity: int, rng: np.random.Generator) -> Scene | None:
@@ -124,9 +107,9 @@ def answering(scene: Scene) -> tuple[Scene, ...]:
     return (scene if scene.answers else replace(scene, answers=True),)
 
 
-def answered_by(scene: Scene, make: Callable[[Generator], Generator]) -> Scene:
-    """The scene with another generator."""
-    return replace(scene, models=Replaced(source=scene.models, replace_generator=make))
+def _unless_abstained(edit: Edit) -> Edit:
+    """The same change, but an abstention stays one."""
+    return lambda answer, context: answer if answer.abstained else edit(answer, context)
 
 
 def _elsewhere(run: Run, rng: np.random.Generator) -> str:

@@ -8,9 +8,9 @@ from typing import Final
 
 import numpy as np
 
-from whymiss.diagnosis.faults.answer_faults import answered_by
 from whymiss.diagnosis.faults.fault import Fault
 from whymiss.diagnosis.faults.looking import simpler
+from whymiss.diagnosis.generators import answered_by
 from whymiss.diagnosis.lab import Run
 from whymiss.diagnosis.scene import Scene
 from whymiss.protocols import Generator

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -10,7 +10,8 @@ import numpy as np
 
 from whymiss.diagnosis.faults.fault import Fault
 from whymiss.diagnosis.lab import Run
-from whymiss.diagnosis.scene import Replaced, Scene
+from whymiss.diagnosis.rerankers import with_reranker
+from whymiss.diagnosis.scene import Scene
 from whymiss.protocols import Reranker
 from whymiss.records import Chunk, Query
 
@@ -57,12 +58,12 @@ class HeadReranker:
 
 def inverted_reranker(run: Run, severity: int, rng: np.random.Generator) -> Scene | None:
     """Distances where scores belong, so that the worst comes first."""
-    return _reranked_by(run.scene, DistanceReranker) if severity == 1 else None
+    return with_reranker(run.scene, DistanceReranker) if severity == 1 else None
 
 
 def truncating_reranker(run: Run, severity: int, rng: np.random.Generator) -> Scene | None:
     """A reranker that reads 200, 80 or 25 characters of every passage."""
-    return _reranked_by(run.scene, lambda found: HeadReranker(found, _READ[severity]))
+    return with_reranker(run.scene, lambda found: HeadReranker(found, _READ[severity]))
 
 
 def reranked(scene: Scene) -> tuple[Scene, ...]:
@@ -71,13 +72,6 @@ def reranked(scene: Scene) -> tuple[Scene, ...]:
         return ()
     blends = dict.fromkeys((scene.config.rerank.blend, "replace"))
     return tuple(scene.configured({"rerank.blend": blend}) for blend in blends)
-
-
-def _reranked_by(scene: Scene, make: Callable[[Reranker], Reranker]) -> Scene:
-    def replaced(found: Reranker | None) -> Reranker | None:
-        return None if found is None else make(found)
-
-    return replace(scene, models=Replaced(source=scene.models, replace_reranker=replaced))
 
 
 FAULTS: Final = (
