@@ -14,8 +14,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from whymiss.diagnosis.likely_places import aligned, overlapping, resembling
 from whymiss.diagnosis.locating import locate
+from whymiss.diagnosis.locating.likely_places import aligned, overlapping, resembling
 from whymiss.diagnosis.records import Candidate
 from whymiss.documents import read_folder
 from whymiss.errors import InvalidRecordError
@@ -294,7 +294,7 @@ def test_candidates_are_ordered_apart_and_quote_their_document(found: list[Candi
 def test_every_process_gives_the_same_match_to_the_last_digit() -> None:
     # Sets have another order in each process, and sums of fractions another last digit.
     code = (
-        "from whymiss.diagnosis.likely_places import resembling\n"
+        "from whymiss.diagnosis.locating.likely_places import resembling\n"
         "from whymiss.records import Document\n"
         "text = ' '.join(f'Word{n} says{n % 7} more{n % 11} of{n % 13}.' for n in range(300))\n"
         "wanted = ' '.join(f'says{n} more{n} of{n} word{n}' for n in range(12))\n"

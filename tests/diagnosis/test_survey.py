@@ -16,7 +16,6 @@ from whymiss.config import PipelineConfig
 from whymiss.diagnosis.diagnosing import diagnose
 from whymiss.diagnosis.lab import Lab
 from whymiss.diagnosis.records import StageView
-from whymiss.diagnosis.showing import funnel_table
 from whymiss.diagnosis.survey import (
     BY_CAUSE,
     BY_STAGE,
@@ -26,6 +25,7 @@ from whymiss.diagnosis.survey import (
     Surveyed,
     survey,
 )
+from whymiss.diagnosis.tables import funnel_table
 from whymiss.errors import InvalidRecordError, LabelError
 from whymiss.evaluation.labels import UNANSWERABLE, EvidenceSpan, Question
 from whymiss.evaluation.statistics import wilson

@@ -9,7 +9,7 @@ from rich.text import Text
 
 from whymiss.cli.options import printable
 from whymiss.cli.show import console, print_frame
-from whymiss.diagnosis.showing import findings_table, funnel_table
+from whymiss.diagnosis.tables import findings_table, funnel_table
 
 if TYPE_CHECKING:
     from whymiss.diagnosis.case_file import CaseFile

@@ -149,7 +149,7 @@ class Diagnosis:
         return f"Diagnosis of {self.question.query.text!r}: {verdict(self)}"
 
     def _repr_html_(self) -> str:
-        from whymiss.diagnosis.showing import diagnosis_html
+        from whymiss.diagnosis.tables import diagnosis_html
 
         return diagnosis_html(self)
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from whymiss.answering.lexical import terms
-from whymiss.diagnosis.choosing import (
+from whymiss.diagnosis.locating.choosing import (
     PICK,
     Placed,
     at_place,
@@ -24,7 +24,7 @@ from whymiss.diagnosis.choosing import (
     taken,
     worth_showing,
 )
-from whymiss.diagnosis.likely_places import aligned, resembling
+from whymiss.diagnosis.locating.likely_places import aligned, resembling
 from whymiss.diagnosis.records import Candidate
 from whymiss.errors import InvalidRecordError
 from whymiss.evaluation.labels import EvidenceSpan
