@@ -1,0 +1,1 @@
+"""Why one chunk outranks another: exact parts of every score, and of the margin between two."""

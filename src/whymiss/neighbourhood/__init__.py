@@ -1,0 +1,1 @@
+"""What stands near what: near duplicates, hubs, confusable pairs, boilerplate, coverage gaps."""

@@ -1,0 +1,1 @@
+"""Vectors to a plane that holds still: frozen atoms, places among neighbours, distortion."""
