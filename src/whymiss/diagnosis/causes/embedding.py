@@ -13,6 +13,8 @@ from whymiss.diagnosis.case import Case
 from whymiss.diagnosis.causes.cause import Cause, Look, Patch, fine, unknown
 from whymiss.diagnosis.edits import cut, embed, with_rows
 from whymiss.diagnosis.scene import Scene
+from whymiss.neighbourhood.ground import FEWEST_QUESTIONS, NEAR_DUPLICATE
+from whymiss.neighbourhood.occurrence import HUB_SHARE, NEAREST, occurrences
 from whymiss.records import Chunk, Clause, Document, Span
 from whymiss.retrieval.editing import revectored_space
 from whymiss.text import counted
@@ -25,20 +27,15 @@ if TYPE_CHECKING:
 SAME_VECTOR: Final = 0.98
 """A vector this close to the one that the model gives now is the same, but for precision."""
 
-NEAR_DUPLICATE: Final = 0.85
-"""Chunks at this cosine say nearly the same; what tells them apart the vectors do not show."""
-
-HUB_SHARE: Final = 0.02
 HUB_TIMES: Final = 3.0
-"""A hub is among the first ten of at least this share of other questions, and so many times as
-often as the candidates of this question are as a rule: where all of a small subject is asked about
-often, none of it is a hub."""
+"""A hub is among the first ten of at least 2 % of other questions, and so many times as often as
+the candidates of this question are as a rule: where all of a small subject is asked about often,
+none of it is a hub."""
 
 HUB_CROWD: Final = 0.5
 """Hubs displace the evidence when they are at least this share of what stands in its place."""
 
-_LEAST_SENTINELS: Final = 20
-_NEAREST: Final = 10
+_LEAST_SENTINELS: Final = FEWEST_QUESTIONS
 
 
 def truncated(case: Case) -> Look:
@@ -320,15 +317,15 @@ def hub(case: Case) -> Look:
         n = 0 if case.sentinels is None else len(case.sentinels)
         return unknown(f"{n} other questions are too few to tell what is close to many; "
                        f"{_LEAST_SENTINELS} are needed")  # fmt: skip
-    occurs = _occurrences(case)
-    share = occurs / len(case.sentinels)
+    near = occurrences(case.sentinels, case.scene.space.snapshot.vectors)
+    share = near.sum(axis=0) / len(case.sentinels)
     usual = float(np.median(share[case.run.ordered.rows]))
     hubs = set(np.flatnonzero(share >= max(HUB_SHARE, HUB_TIMES * usual)).tolist())
     in_front = [row for row in case.ahead if row in hubs]
     if not in_front:
         top = max(float(share[row]) for row in case.ahead)
         return fine(
-            f"no candidate in front is among the first {_NEAREST} of more than {top:.0%} of "
+            f"no candidate in front is among the first {NEAREST} of more than {top:.0%} of "
             f"{len(case.sentinels)} other questions"
         )
     most = max(float(share[row]) for row in in_front)
@@ -337,7 +334,7 @@ def hub(case: Case) -> Look:
     said = (
         f"in front {counted(len(in_front), 'candidate is', 'candidates are')} close to many "
         f"questions: up to {most:.0%} of {len(case.sentinels)} others have one among their first "
-        f"{_NEAREST}; they are {crowd:.0%} of the first {len(nearest)}"
+        f"{NEAREST}; they are {crowd:.0%} of the first {len(nearest)}"
     )
     return Look(
         says=said,
@@ -351,17 +348,6 @@ def hub(case: Case) -> Look:
         ),
         numbers={"hubs_in_front": len(in_front), "k_occurrence": round(most, 4)},
     )
-
-
-def _occurrences(case: Case) -> NDArray[np.float64]:
-    """k-occurrence (Radovanović et al. 2010): of how many questions a row is among the first."""
-    assert case.sentinels is not None
-    vectors = case.scene.space.snapshot.vectors
-    counts = np.zeros(len(vectors))
-    n = min(_NEAREST, len(vectors))
-    for cosines in case.sentinels @ vectors.T:
-        counts[np.argpartition(-cosines, n - 1)[:n]] += 1
-    return counts
 
 
 TRUNCATED = Cause(code="S3a", name="TruncatedByEncoder", stage="embed", look=truncated)
