@@ -9,16 +9,20 @@ suspicions in the same order of belief without any patch, to show what proof add
 measures on a folder or a corpus.jsonl and questions in our format. `--set git_docs --data FOLDER`
 takes one of the labelled sets of `labelled_sets.py` instead.
 
-Every repair that is called a rescue is made once more on the planted scene and run through
-`Pipeline`, question by question, judged by `evaluation.judging` alone: it must rescue.
+Repairs are searched for every case of a single fault, and each that is called a rescue is made once
+more the way a user makes it and run (`fault_rescues.py`): it must rescue. `--rebuild` also tries
+those for which the whole index is built anew.
+
+The result holds tables and the cases that the diagnosis got wrong; `--cases-file` writes every one.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import tempfile
 import time
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -27,6 +31,17 @@ from typing import Any, Final
 import numpy as np
 
 import whymiss
+from fault_rescues import Searched, searched, tally
+from fault_scores import (
+    NOTHING,
+    Verdict,
+    by_fault,
+    confusion,
+    double_scores,
+    percentiles,
+    scores,
+    show,
+)
 from labelled_sets import read
 from reporting import save
 from whymiss import Document, PipelineConfig, Workbench
@@ -44,38 +59,10 @@ from whymiss.diagnosis.faults import (
 from whymiss.diagnosis.lab import Lab
 from whymiss.diagnosis.rebuilding import Rebuilds
 from whymiss.diagnosis.records import Diagnosis
-from whymiss.diagnosis.repairs.search import changes_for, search
 from whymiss.diagnosis.scene import Scene
 from whymiss.evaluation import EvidenceSpan, Question, pin, read_questions
-from whymiss.evaluation.judging import delivered
-from whymiss.evaluation.statistics import wilson
-from whymiss.pipeline import Pipeline
 
-NOTHING: Final = "-"
 PAIRS_TRIED: Final = 40
-
-
-@dataclass(frozen=True, kw_only=True)
-class Verdict:
-    """One planted case, what was said of it, and how long that took."""
-
-    question: str
-    faults: tuple[str, ...]
-    severities: tuple[int, ...]
-    causes: tuple[str, ...]
-    stages: tuple[str, ...]
-    proven: tuple[str, ...]
-    named: tuple[str, ...]
-    stage: str
-    rules: tuple[str, ...]
-    rules_stage: str
-    seconds: float
-    n_reruns: int
-
-    @property
-    def cause(self) -> str:
-        """The cause that is named first."""
-        return self.proven[0] if self.proven else NOTHING
 
 
 class Bench:
@@ -117,13 +104,15 @@ class Bench:
             if found == n:
                 return
 
-    def pairs(self, n: int) -> Iterator[PlantedCase]:
+    def pairs(self, faults: Sequence[Fault], n: int) -> Iterator[PlantedCase]:
         """Up to `n` pairs of faults, a different pair each."""
         rng = np.random.default_rng([self.seed, 999])
-        every = [(a, b) for a in FAULTS for b in FAULTS
-                 if FAULTS.index(a) < FAULTS.index(b) and compatible(a, b)]  # fmt: skip
+        every = [(a, b) for a in faults for b in faults
+                 if faults.index(a) < faults.index(b) and compatible(a, b)]  # fmt: skip
         found = 0
         for number in rng.permutation(len(every)).tolist():
+            if found >= n:
+                return
             for question in self.order(1000, number)[:3]:
                 seeded = np.random.default_rng([self.seed, number])
                 case = planted_pair(self.scene(question), *every[number], seeded, self.lab)
@@ -131,8 +120,6 @@ class Bench:
                     found += 1
                     yield case
                     break
-            if found == n:
-                return
 
 
 def _documents(workbench: Workbench) -> list[Document]:
@@ -145,7 +132,33 @@ def _once(texts: Sequence[str], span: EvidenceSpan) -> bool:
     return sum(text.count(span.quote or "") for text in texts) == 1
 
 
-def judged(bench: Bench, case: PlantedCase) -> tuple[Verdict, Diagnosis, Case]:
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """How much is planted and searched.
+
+    n : cases of each fault, looked for in `tries` questions. repairs_every : every so many of them
+    have their repairs searched; with `rebuild` those too that build the whole index anew.
+    """
+
+    faults: tuple[Fault, ...]
+    n: int
+    tries: int
+    n_pairs: int
+    n_controls: int
+    repairs_every: int
+    rebuild: bool
+
+
+@dataclass
+class Singles:
+    """What became of the cases of single faults."""
+
+    verdicts: list[Verdict]
+    repairs: list[Searched]
+    repair_seconds: list[float]
+
+
+def judged(case: PlantedCase) -> tuple[Verdict, Diagnosis, Case]:
     """What the diagnosis and the rules say of a case; each with a laboratory of its own."""
     question = case.scene.question
     lab = Lab()
@@ -164,76 +177,50 @@ def judged(bench: Bench, case: PlantedCase) -> tuple[Verdict, Diagnosis, Case]:
     return verdict, said, Case(lab, lab.run(case.scene))
 
 
-def rescues_hold(bench: Bench, diagnosis: Diagnosis, case: Case) -> tuple[int, list[str]]:
-    """How many repairs were called rescues, and those that do not rescue when made and run."""
-    found = search(case, diagnosis, rebuilds=bench.rebuilds, rebuild=False)
-    rescuing = {(r.kind, r.title) for r in found if r.rescues}
-    wrong = []
-    for change in changes_for(case, diagnosis, bench.rebuilds):
-        if (change.kind, change.title) not in rescuing:
-            continue
-        if not came_through(change.alter(case.scene), answer=case.run.delivered):
-            wrong.append(f"{diagnosis.question.query_id}: {change.title}")
-    return len(rescuing), wrong
-
-
-def came_through(scene: Scene, *, answer: bool) -> bool:
-    """The scene through `Pipeline`, its context judged against the labels alone."""
-    pipeline = Pipeline(
-        config=scene.config, space=scene.space, encoder=scene.encoder,
-        read_documents=scene.read_documents, query_hash=str, reranker=scene.reranker,
-        generator=scene.models.generator(scene.config) if answer else None,
-    )  # fmt: skip
-    trace = pipeline.run(scene.question.query)
-    assert trace.context is not None
-    wanted = sorted({s.doc_id for spans in scene.question.evidence for s in spans})
-    documents = scene.read_documents(wanted)
-    (question,) = pin([scene.question], documents.values()).questions
-    held = [
-        (p.doc_id, p.start, p.end) for p in trace.context.passages
-        if p.doc_id not in documents or documents[p.doc_id].text[p.start : p.end] == p.text
-    ]  # fmt: skip
-    there = delivered(held, question)
-    if not answer or not there:
-        return there
-    return Lab().run(scene).ending == "healthy"
-
-
-def measure(bench: Bench, *, n: int, tries: int, n_pairs: int, n_controls: int,
-            repairs_every: int) -> dict[str, Any]:  # fmt: skip
-    """Every fault, the pairs and the controls."""
-    singles: list[Verdict] = []
-    rescues, broken = 0, []
-    repair_seconds = []
-    for fault in FAULTS:
-        for number, case in enumerate(bench.cases(fault, n, tries)):
-            verdict, diagnosis, suspected = judged(bench, case)
-            singles.append(verdict)
-            if number % repairs_every == 0:
-                started = time.perf_counter()
-                many, wrong = rescues_hold(bench, diagnosis, suspected)
-                repair_seconds.append(time.perf_counter() - started)
-                rescues, broken = rescues + many, broken + wrong
-        mine = [v for v in singles if v.faults == (fault.name,)]
-        right = sum(v.cause == v.causes[0] for v in mine)
-        told = Counter(v.cause for v in mine if v.cause != v.causes[0])
-        print(f"{fault.name:26} {fault.cause:4} {right}/{len(mine)} {dict(told)}", flush=True)
-    doubles = [judged(bench, case)[0] for case in bench.pairs(n_pairs)]
-    return {
+def measure(bench: Bench, plan: Plan) -> tuple[dict[str, Any], list[Verdict]]:
+    """Every fault, the pairs and the controls: the tables, and every case."""
+    singles = single_faults(bench, plan)
+    doubles = [judged(case)[0] for case in bench.pairs(plan.faults, plan.n_pairs)]
+    every = [*singles.verdicts, *doubles]
+    tables = {
         "n_documents": len(bench.workbench.space().catalogue.documents),
         "n_chunks": len(bench.workbench.space().snapshot),
         "n_questions": len(bench.questions),
         "n_left_out": bench.left_out,
-        "singles": scores(singles),
-        "by_fault": by_fault(singles),
-        "confusion": confusion(singles),
+        "singles": scores(singles.verdicts),
+        "by_fault": by_fault(singles.verdicts, plan.faults),
+        "confusion": confusion(singles.verdicts),
         "doubles": double_scores(doubles),
-        "controls": alarms(bench, n_controls),
-        "rescues": {"n": rescues, "do_not_rescue": broken},
-        "seconds": percentiles([v.seconds for v in singles]),
-        "repair_seconds": percentiles(repair_seconds),
-        "cases": [asdict(v) for v in [*singles, *doubles]],
+        "controls": alarms(bench, plan.n_controls),
+        "rescues": tally(singles.repairs, rebuild=plan.rebuild),
+        "seconds": percentiles([v.seconds for v in singles.verdicts]),
+        "repair_seconds": percentiles(singles.repair_seconds),
+        "wrong": [asdict(v) for v in every if not v.right],
     }
+    return tables, every
+
+
+def single_faults(bench: Bench, plan: Plan) -> Singles:
+    """One fault in a scene, all of its kind in turn."""
+    made = Singles([], [], [])
+    for fault in plan.faults:
+        mine = []
+        for number, case in enumerate(bench.cases(fault, plan.n, plan.tries)):
+            verdict, diagnosis, suspected = judged(case)
+            mine.append(verdict)
+            if number % plan.repairs_every == 0:
+                started = time.perf_counter()
+                found = searched(
+                    f"{verdict.question}: {fault.name}", diagnosis, suspected,
+                    rebuilds=bench.rebuilds, rebuild=plan.rebuild,
+                )  # fmt: skip
+                made.repair_seconds.append(time.perf_counter() - started)
+                made.repairs.append(found)
+        made.verdicts.extend(mine)
+        right = sum(v.cause == v.causes[0] for v in mine)
+        told = Counter(v.cause for v in mine if v.cause != v.causes[0])
+        print(f"{fault.name:26} {fault.cause:4} {right}/{len(mine)} {dict(told)}", flush=True)
+    return made
 
 
 def alarms(bench: Bench, n: int) -> dict[str, Any]:
@@ -244,6 +231,8 @@ def alarms(bench: Bench, n: int) -> dict[str, Any]:
     false: list[str] = []
     asked = by_rules = 0
     for at, question in enumerate(bench.order(2000)):
+        if asked >= n:
+            break
         rng = np.random.default_rng([bench.seed, 2000, at])
         for answers in (False, True):
             scene = replace(bench.scene(question), answers=answers)
@@ -253,110 +242,23 @@ def alarms(bench: Bench, n: int) -> dict[str, Any]:
                 by_rules += any(t.look.definite for t in rules_alone(control.scene, lab=Lab()))
                 if said.proven or said.ending != "healthy":
                     false.append(f"{question.query_id} {control.name}: {said.proven}")
-        if asked >= n:
-            break
     return {"n": asked, "called_faulty": len(false), "by_rules": by_rules, "which": false}
 
 
-def scores(cases: Sequence[Verdict]) -> dict[str, Any]:
-    """Shares of stage and cause that were named first, by proof and by rules alone."""
-    return {
-        "n": len(cases),
-        "stage": share([v.stage == v.stages[0] for v in cases]),
-        "cause": share([v.cause == v.causes[0] for v in cases]),
-        "cause_among_proven": share([v.causes[0] in v.proven for v in cases]),
-        "rules_stage": share([v.rules_stage == v.stages[0] for v in cases]),
-        "rules_cause": share([v.rules[:1] == v.causes[:1] for v in cases]),
-        "proven_causes": float(np.mean([len(v.proven) for v in cases])) if cases else None,
-    }
+def named(names: str) -> tuple[Fault, ...]:
+    """The faults of these names, joined by commas, in the order of the stages."""
+    wanted = names.split(",")
+    unknown = set(wanted) - {fault.name for fault in FAULTS}
+    if unknown:
+        raise argparse.ArgumentTypeError(
+            f"there is no fault {', '.join(sorted(unknown))}; there are "
+            f"{', '.join(fault.name for fault in FAULTS)}"
+        )
+    return tuple(fault for fault in FAULTS if fault.name in wanted)
 
 
-def double_scores(cases: Sequence[Verdict]) -> dict[str, Any]:
-    """Of pairs: shares in which one, and both, of the faults are among the causes that are named.
-
-    Rules name as many: their first ones.
-    """
-    named = [len(set(v.causes) & set(v.named)) for v in cases]
-    proven = [len(set(v.causes) & set(v.proven)) for v in cases]
-    ruled = [len(set(v.causes) & set(v.rules[: len(v.named)])) for v in cases]
-    return {
-        "n": len(cases),
-        "one": share([n >= 1 for n in named]),
-        "both": share([n == 2 for n in named]),
-        "both_proven": share([n == 2 for n in proven]),
-        "rules_one": share([n >= 1 for n in ruled]),
-        "rules_both": share([n == 2 for n in ruled]),
-        "named_causes": float(np.mean([len(v.named) for v in cases])) if cases else None,
-    }
-
-
-def by_fault(cases: Sequence[Verdict]) -> list[dict[str, Any]]:
-    """A row for every fault."""
-    return [
-        {**scores(mine), "fault": fault.name, "code": fault.cause}
-        for fault in FAULTS
-        if (mine := [v for v in cases if v.faults == (fault.name,)]) or True
-    ]
-
-
-def confusion(cases: Sequence[Verdict]) -> dict[str, dict[str, int]]:
-    """Planted cause: how often which cause was named first."""
-    table: dict[str, Counter[str]] = defaultdict(Counter)
-    for verdict in cases:
-        table[verdict.causes[0]][verdict.cause] += 1
-    return {planted_: dict(told) for planted_, told in table.items()}
-
-
-def share(outcomes: Sequence[bool]) -> dict[str, Any] | None:
-    """A share with its Wilson interval."""
-    if not outcomes:
-        return None
-    found = wilson(sum(outcomes), len(outcomes))
-    return {"share": found.estimate, "low": found.low, "high": found.high}
-
-
-def percentiles(values: Sequence[float]) -> dict[str, float] | None:
-    """Median and 95th percentile."""
-    if not values:
-        return None
-    p50, p95 = np.percentile(values, [50, 95])
-    return {"p50": float(p50), "p95": float(p95)}
-
-
-def show(found: dict[str, Any]) -> None:
-    """The tables of a measurement."""
-
-    def percent(value: dict[str, Any] | None) -> str:
-        if value is None:
-            return "-"
-        return f"{value['share']:.1%} [{value['low']:.1%}, {value['high']:.1%}]"
-
-    print(f"\n{found['n_documents']} documents, {found['n_chunks']} chunks, "
-          f"{found['n_questions']} questions ({found['n_left_out']} left out: their evidence "
-          "stands in two places)\n")  # fmt: skip
-    print(
-        "| fault | cause | n | stage | cause named first | rules alone |\n|---|---|---|---|---|---|"
-    )
-    for row in [*found["by_fault"], {**found["singles"], "fault": "all", "code": ""}]:
-        print(f"| {row['fault']} | {row['code']} | {row['n']} | {percent(row['stage'])} | "
-              f"{percent(row['cause'])} | {percent(row['rules_cause'])} |")  # fmt: skip
-    doubles = found["doubles"]
-    print(f"\ndouble faults ({doubles['n']}): one named {percent(doubles['one'])}, both "
-          f"{percent(doubles['both'])} (both proven {percent(doubles['both_proven'])}; "
-          f"{doubles['named_causes']:.1f} named each); by rules alone "
-          f"{percent(doubles['rules_one'])}, {percent(doubles['rules_both'])}")  # fmt: skip
-    print(f"controls called faulty: {found['controls']['called_faulty']} of "
-          f"{found['controls']['n']}, by rules alone {found['controls']['by_rules']}")  # fmt: skip
-    print(f"repairs called rescues: {found['rescues']['n']}, not rescuing when made and run: "
-          f"{len(found['rescues']['do_not_rescue'])}")  # fmt: skip
-    print(f"seconds per diagnosis {found['seconds']}, repairs {found['repair_seconds']}\n")
-    told = sorted({cause for row in found["confusion"].values() for cause in row})
-    print(f"| planted \\ told | {' | '.join(told)} |\n|---|{'---|' * len(told)}")
-    for cause, row in found["confusion"].items():
-        print(f"| {cause} | {' | '.join(str(row.get(t, '')) for t in told)} |")
-
-
-def main() -> None:
+def arguments() -> argparse.Namespace:
+    """What the command line asks for."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--corpus", type=Path, help="a folder, or a corpus.jsonl")
     parser.add_argument("--questions", type=Path, help="questions in our format")
@@ -364,21 +266,31 @@ def main() -> None:
     parser.add_argument("--data", type=Path, help="the folder of the labelled sets")
     parser.add_argument("--store", type=Path, help="kept and used again; by default thrown away")
     parser.add_argument("--name", help="of the result's file")
-    parser.add_argument("--cases", type=int, default=6, help="of each fault")
+    parser.add_argument("--cases", type=int, default=5, help="of each fault")
     parser.add_argument("--tries", type=int, default=60, help="questions tried for each fault")
     parser.add_argument("--pairs", type=int, default=PAIRS_TRIED)
     parser.add_argument("--controls", type=int, default=100)
-    parser.add_argument("--repairs-every", type=int, default=3)
+    parser.add_argument("--repairs-every", type=int, default=1,
+                        help="repairs are searched for every so many cases of a fault")  # fmt: skip
+    parser.add_argument("--rebuild", action="store_true",
+                        help="try repairs that build the whole index anew")  # fmt: skip
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--faults", help="only these, joined by commas")
-    args = parser.parse_args()
+    parser.add_argument("--faults", type=named, default=FAULTS, help="only these, joined by commas")
+    parser.add_argument("--cases-file", type=Path, help="every case, a line of JSON each")
+    return parser.parse_args()
+
+
+def main() -> None:
+    args = arguments()
     source: Path | list[Document]
     if args.set:
         source, questions = read(args.set, args.data)
     else:
         source, questions = args.corpus, read_questions(args.questions)
-    if args.faults:
-        globals()["FAULTS"] = tuple(f for f in FAULTS if f.name in args.faults.split(","))
+    plan = Plan(
+        faults=args.faults, n=args.cases, tries=args.tries, n_pairs=args.pairs,
+        n_controls=args.controls, repairs_every=args.repairs_every, rebuild=args.rebuild,
+    )  # fmt: skip
     with (
         tempfile.TemporaryDirectory() as folder,
         whymiss.open(args.store or folder, config=PipelineConfig()) as workbench,
@@ -386,12 +298,13 @@ def main() -> None:
         workbench.ingest(source, allowed=["*"])
         wanted = sorted({s.doc_id for q in questions for spans in q.evidence for s in spans})
         labelled = pin(questions, workbench._spaces.documents(wanted).values()).sound
-        found = measure(
-            Bench(workbench, labelled, args.seed), n=args.cases, tries=args.tries,
-            n_pairs=args.pairs, n_controls=args.controls, repairs_every=args.repairs_every,
-        )  # fmt: skip
+        found, cases = measure(Bench(workbench, labelled, args.seed), plan)
     show(found)
-    save(f"faults_{args.name or args.set or args.corpus.name}", found)
+    if args.cases_file:
+        lines = [json.dumps(asdict(verdict)) + "\n" for verdict in cases]
+        args.cases_file.write_text("".join(lines), encoding="utf-8")
+    name = args.name or args.set or args.corpus.name
+    save(f"faults_{name}{'_rebuild' if args.rebuild else ''}", found)
 
 
 if __name__ == "__main__":
