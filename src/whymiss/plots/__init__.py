@@ -9,17 +9,25 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from whymiss.plots.boundaries import chunk_boundaries
     from whymiss.plots.diagnosis import cause_bars, headroom_steps, stage_funnel
     from whymiss.plots.evaluation import compare_dots, failures_bar, slice_dots, summary_dots
+    from whymiss.plots.latency import latency_bars
+    from whymiss.plots.ranks import rank_flow
+    from whymiss.plots.scores import score_distributions
     from whymiss.plots.sweep import heatmap, pareto
 
 _HOMES = {
     "cause_bars": "whymiss.plots.diagnosis",
+    "chunk_boundaries": "whymiss.plots.boundaries",
     "compare_dots": "whymiss.plots.evaluation",
     "failures_bar": "whymiss.plots.evaluation",
     "headroom_steps": "whymiss.plots.diagnosis",
     "heatmap": "whymiss.plots.sweep",
+    "latency_bars": "whymiss.plots.latency",
     "pareto": "whymiss.plots.sweep",
+    "rank_flow": "whymiss.plots.ranks",
+    "score_distributions": "whymiss.plots.scores",
     "slice_dots": "whymiss.plots.evaluation",
     "stage_funnel": "whymiss.plots.diagnosis",
     "summary_dots": "whymiss.plots.evaluation",
@@ -27,11 +35,15 @@ _HOMES = {
 
 __all__ = [
     "cause_bars",
+    "chunk_boundaries",
     "compare_dots",
     "failures_bar",
     "headroom_steps",
     "heatmap",
+    "latency_bars",
     "pareto",
+    "rank_flow",
+    "score_distributions",
     "slice_dots",
     "stage_funnel",
     "summary_dots",

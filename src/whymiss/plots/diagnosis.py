@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, Final
 
 import numpy as np
 import pandas as pd
 
-from whymiss.errors import InvalidRecordError
-from whymiss.plots.labels import check_columns, hover, label, n_lines, number
+from whymiss.plots.labels import check_columns, hover, label, number
+from whymiss.plots.rows import (
+    BAR,
+    FIRST,
+    WORDS_WIDTH,
+    Row,
+    bars,
+    pieces,
+    place_of,
+    rank_axis,
+    rows_figure,
+    rows_of,
+)
 from whymiss.plots.theme import (
     BLUE,
     EMPTY_AXIS,
@@ -18,26 +29,14 @@ from whymiss.plots.theme import (
     INK,
     VERMILLION,
     Figure,
-    axes,
-    figure,
     go,
     nothing,
 )
-from whymiss.stages import STAGES
-
-Row = Mapping[Hashable, Any]
 
 _FAILURES: Final = ("stage", "cause", "name", "n", "share", "query_ids")
 _HEADROOM: Final = ("step", "n", "share", "low", "high", "score_after", "query_ids", "perfect")
 _FUNNEL: Final = ("stage", "holds", "rank", "n", "cut", "margin", "displaced_by", "note")
 _HUES: Final = (BLUE, VERMILLION, GREEN)
-_LINE: Final = 16
-_GAP: Final = 18
-_FRAME: Final = 132
-_WORDS_WIDTH: Final = 44
-_BAR: Final = 20
-_FIRST: Final = 0.8
-"""Where an axis of ranks begins: left of rank 1, so that a mark there is whole."""
 
 
 def cause_bars(failures: pd.DataFrame) -> Figure:
@@ -67,8 +66,8 @@ def cause_bars(failures: pd.DataFrame) -> Figure:
     if not len(failures):
         return nothing("No question failed.", title=title)
     stages = _by_stage(failures)
-    words = [label(_stage_words(rows), width=_WORDS_WIDTH) for rows in stages.values()]
-    drawn = _rows_figure([label(stage) for stage in stages], words, title=title)
+    words = [label(_stage_words(rows), width=WORDS_WIDTH) for rows in stages.values()]
+    drawn = rows_figure([label(stage) for stage in stages], words, title=title)
     y = drawn.layout.yaxis.tickvals
     longest = max(sum(row["n"] for row in rows) for rows in stages.values())
     for place, rows in zip(y, stages.values(), strict=True):
@@ -99,24 +98,24 @@ def headroom_steps(headroom: pd.DataFrame) -> Figure:
     title = "Score if each step, and all behind it, were perfect"
     if not len(headroom) or headroom["score_after"].isna().any():
         return nothing("No question can be judged.", title=title)
-    steps = _rows(headroom)
+    steps = rows_of(headroom)
     share = headroom["share"].to_numpy(dtype=np.float64)
     after = headroom["score_after"].to_numpy(dtype=np.float64)
     score = float(after[-1] - share[-1])
     names = [label(row["step"]) for row in steps]
     words = [f"+{number(row['share'])} ({row['n']})" if row["n"] else "+0" for row in steps]
-    drawn = _rows_figure([*names, "score as it is"], [*words, number(score)], title=title)
+    drawn = rows_figure([*names, "score as it is"], [*words, number(score)], title=title)
     y = drawn.layout.yaxis.tickvals
     said = [_step_hover(row) for row in steps]
-    drawn.add_trace(_bars(share, y[:-1], base=after - share, colour=GREEN, said=said))
+    drawn.add_trace(bars(share, y[:-1], base=after - share, colour=GREEN, said=said))
     drawn.add_trace(
-        _bars(np.array([score]), y[-1:], base=np.zeros(1), colour=BLUE,
+        bars(np.array([score]), y[-1:], base=np.zeros(1), colour=BLUE,
               said=[hover(f"score as it is: {number(score)}")])
     )  # fmt: skip
     begins = after - share
     drawn.add_trace(
         go.Scatter(
-            x=_broken(np.repeat(begins, 2)), y=_broken(np.column_stack([y[:-1], y[1:]]).ravel()),
+            x=pieces(np.repeat(begins, 2)), y=pieces(np.column_stack([y[:-1], y[1:]]).ravel()),
             mode="lines", line={"color": INK, "width": 1, "dash": "dot"}, hoverinfo="skip",
         )
     )  # fmt: skip
@@ -144,51 +143,19 @@ def stage_funnel(funnel: pd.DataFrame) -> Figure:
     title = "The evidence from stage to stage"
     if not len(funnel):
         return nothing("No stage was gone through.", title=title)
-    rows = sorted(_rows(funnel), key=lambda row: _place(str(row["stage"]), who="stage_funnel"))
-    words = [label(_funnel_words(row), width=_WORDS_WIDTH) for row in rows]
-    drawn = _rows_figure([label(row["stage"]) for row in rows], words, title=title)
+    rows = sorted(rows_of(funnel), key=lambda row: place_of(str(row["stage"]), who="stage_funnel"))
+    words = [label(_funnel_words(row), width=WORDS_WIDTH) for row in rows]
+    drawn = rows_figure([label(row["stage"]) for row in rows], words, title=title)
     y = dict(zip(map(id, rows), drawn.layout.yaxis.tickvals, strict=True))
     ordered = [row for row in rows if not pd.isna(row["cut"])]
     for trace in _orderings(ordered, [y[id(row)] for row in ordered]):
         drawn.add_trace(trace)
     most = max((int(row["n"]) for row in ordered), default=1)
-    ticks = [t for t in (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000) if t <= most]
     drawn.update_xaxes(
         title={"text": "rank (a line is the cut, behind which the next stage does not look)"},
-        type="log", tickvals=np.array(ticks),
-        range=[float(np.log10(_FIRST)), float(np.log10(1.15 * (most + 0.5)))],
-        **({} if ordered else EMPTY_AXIS),
+        **rank_axis(most), **({} if ordered else EMPTY_AXIS),
     )  # fmt: skip
     return drawn
-
-
-def _rows_figure(names: Sequence[str], words: Sequence[str], *, title: str) -> Figure:
-    """A chart of rows with a name on the left and words on the right; y is in pixels downwards."""
-    heights = np.array(
-        [_GAP + _LINE * max(n_lines(n), n_lines(w)) for n, w in zip(names, words, strict=True)],
-        dtype=np.float64,
-    )
-    total = float(heights.sum())
-    drawn = figure(title=title, height=int(total) + _FRAME)
-    places = heights.cumsum() - heights / 2
-    shared = {"range": [total, 0.0], "tickvals": places, "fixedrange": True, "showgrid": False}
-    drawn.update_layout(
-        yaxis={**shared, "ticktext": np.array(names)},
-        yaxis2={**shared, "ticktext": np.array(words), "overlaying": "y", "side": "right"},
-    )
-    axes(drawn)
-    # An axis is drawn only where a trace uses it; this one carries the words on the right.
-    drawn.add_trace(
-        go.Scatter(x=np.array([np.nan]), y=np.array([np.nan]), yaxis="y2", hoverinfo="skip")
-    )
-    return drawn
-
-
-def _bars(lengths: Any, y: Any, *, base: Any, colour: str, said: Sequence[str]) -> Any:
-    return go.Bar(
-        x=lengths, y=y, base=base, orientation="h", width=_BAR, marker={"color": colour},
-        hovertext=np.array(said), hoverinfo="text",
-    )  # fmt: skip
 
 
 def _segment(row: Row, position: int, *, start: int, y: float, longest: int) -> Any:
@@ -196,7 +163,7 @@ def _segment(row: Row, position: int, *, start: int, y: float, longest: int) -> 
     code = str(row["cause"])
     shown = label(code) if code else "?"
     said = f"{_cause(row)} at {row['stage']}: {row['n']} ({row['share']:.1%})"
-    bar = _bars(
+    bar = bars(
         np.array([row["n"]]), np.array([y]), base=np.array([start]),
         colour=_HUES[position % len(_HUES)] if code else INK,
         said=[hover(said, ", ".join(map(str, row["query_ids"])))],
@@ -212,7 +179,7 @@ def _segment(row: Row, position: int, *, start: int, y: float, longest: int) -> 
 
 def _by_stage(failures: pd.DataFrame) -> dict[str, list[Row]]:
     found: dict[str, list[Row]] = {}
-    for row in sorted(_rows(failures), key=lambda r: _place(str(r["stage"]), who="cause_bars")):
+    for row in sorted(rows_of(failures), key=lambda r: place_of(str(r["stage"]), who="cause_bars")):
         found.setdefault(str(row["stage"]), []).append(row)
     return found
 
@@ -238,12 +205,6 @@ def _step_hover(row: Row) -> str:
     )
 
 
-def _broken(values: Any) -> Any:
-    """Pairs of values as line pieces: nothing is drawn from one pair to the next."""
-    pairs = np.asarray(values, dtype=np.float64).reshape(-1, 2)
-    return np.column_stack([pairs, np.full(len(pairs), np.nan)]).ravel()
-
-
 def _orderings(rows: Sequence[Row], y: Sequence[float]) -> list[Any]:
     """What stages with an order handed on, where they are cut, and where the evidence stands."""
     places = np.array(y, dtype=np.float64)
@@ -253,15 +214,15 @@ def _orderings(rows: Sequence[Row], y: Sequence[float]) -> list[Any]:
     )
     within = np.array([not pd.isna(row["holds"]) and bool(row["holds"]) for row in rows])
     said = np.array([_funnel_hover(row) for row in rows])
-    half = _BAR / 2 + 3
+    half = BAR / 2 + 3
     return [
         go.Bar(
-            x=counts + 0.5 - _FIRST, y=places, base=np.full(len(rows), _FIRST), orientation="h",
-            width=_BAR, marker={"color": GRID}, hovertext=said, hoverinfo="text",
+            x=counts + 0.5 - FIRST, y=places, base=np.full(len(rows), FIRST), orientation="h",
+            width=BAR, marker={"color": GRID}, hovertext=said, hoverinfo="text",
         ),
         go.Scatter(
-            x=_broken(np.repeat(cuts + 0.5, 2)), mode="lines", line={"color": INK, "width": 2},
-            y=_broken(np.column_stack([places - half, places + half]).ravel()), hoverinfo="skip",
+            x=pieces(np.repeat(cuts + 0.5, 2)), mode="lines", line={"color": INK, "width": 2},
+            y=pieces(np.column_stack([places - half, places + half]).ravel()), hoverinfo="skip",
         ),
         go.Scatter(
             x=ranks, y=places, mode="markers", hovertext=said, hoverinfo="text", cliponaxis=False,
@@ -289,15 +250,3 @@ def _funnel_hover(row: Row) -> str:
         f"in front: {ahead}" if ahead else "",
         row["note"],
     )
-
-
-def _rows(frame: pd.DataFrame) -> list[Row]:
-    return list(frame.to_dict(orient="records"))
-
-
-def _place(stage: str, *, who: str) -> int:
-    """Where a stage, or the first of several, comes in the pipeline."""
-    names = stage.split(", ")
-    if unknown := [name for name in names if name not in STAGES]:
-        raise InvalidRecordError(f"{who} needs stages of {', '.join(STAGES)}; got {unknown[0]!r}.")
-    return STAGES.index(names[0])

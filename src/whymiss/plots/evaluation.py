@@ -11,8 +11,8 @@ import pandas as pd
 from whymiss.errors import ConfigError, InvalidRecordError
 from whymiss.plots.dots import Panel, Row, dots
 from whymiss.plots.labels import check_columns, counted, estimate, hover, label
+from whymiss.plots.rows import place_of, rows_of
 from whymiss.plots.theme import BLUE, GREEN, INK, VERMILLION, Figure, figure, go, nothing
-from whymiss.stages import STAGES
 
 _VALUES: Final = ("measure", "value", "low", "high", "n", "n_undefined", "note")
 _SUMMARY: Final = (*_VALUES, "unit", "confidence")
@@ -55,7 +55,7 @@ def summary_dots(summary: pd.DataFrame) -> Figure:
     if not len(summary):
         return nothing("Nothing was measured.", title=title)
     panels = [
-        Panel(axis=str(unit), rows=tuple(_value_row(row, row["measure"]) for row in _rows(part)))
+        Panel(axis=str(unit), rows=tuple(_value_row(row, row["measure"]) for row in rows_of(part)))
         for unit, part in summary.groupby("unit", sort=False)
     ]
     return dots(panels, title=title)
@@ -93,7 +93,7 @@ def slice_dots(slices: pd.DataFrame, measure: str, *, overall: float | None = No
         raise ConfigError(f"slice_dots: the slices have no measure {measure!r}; they have {known}.")
     # Stable, so that equal slices keep the order of the frame; undefined ones come last.
     part = part.sort_values("value", ascending=False, kind="stable", na_position="last")
-    rows = tuple(_value_row(row, row["slice"], count=f"n = {row['n']}") for row in _rows(part))
+    rows = tuple(_value_row(row, row["slice"], count=f"n = {row['n']}") for row in rows_of(part))
     if overall is None or pd.isna(overall):
         return dots([Panel(axis=measure, rows=rows)], title=title)
     name = f"all questions {overall:.3f}"
@@ -125,7 +125,9 @@ def failures_bar(failures: pd.DataFrame) -> Figure:
     title = "Where questions lost their evidence"
     if not len(failures):
         return nothing("No question lost its evidence.", title=title)
-    rows = sorted(_rows(failures), key=lambda row: _place(str(row["stage"])))
+    rows = sorted(
+        rows_of(failures), key=lambda row: place_of(str(row["stage"]), who="failures_bar")
+    )
     y, counts = np.arange(len(rows)), np.array([row["n"] for row in rows], dtype=np.float64)
     bars = go.Bar(
         x=counts, y=y, orientation="h",
@@ -165,17 +167,13 @@ def compare_dots(comparison: pd.DataFrame) -> Figure:
     panels = [
         Panel(
             axis=f"{measure}, config minus baseline",
-            rows=tuple(_compared_row(row) for row in _rows(part)),
+            rows=tuple(_compared_row(row) for row in rows_of(part)),
             line=0.0,
             line_name="no difference",
         )
         for measure, part in comparison.groupby("measure", sort=False)
     ]
     return dots(panels, title=title)
-
-
-def _rows(frame: pd.DataFrame) -> list[Mapping[Hashable, Any]]:
-    return list(frame.to_dict(orient="records"))
 
 
 def _value_row(row: Mapping[Hashable, Any], name: str, *, count: str = "") -> Row:
@@ -216,16 +214,6 @@ def _compared_row(row: Mapping[Hashable, Any]) -> Row:
         symbol=symbol,
         colour=colour,
     )
-
-
-def _place(stage: str) -> int:
-    """Where a stage, or the first of several, comes in the pipeline."""
-    names = stage.split(", ")
-    if unknown := [name for name in names if name not in STAGES]:
-        raise InvalidRecordError(
-            f"failures_bar needs stages of {', '.join(STAGES)}; got {unknown[0]!r}."
-        )
-    return STAGES.index(names[0])
 
 
 def _failure_hover(row: Mapping[Hashable, Any]) -> str:
