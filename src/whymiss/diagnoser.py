@@ -72,13 +72,7 @@ class Diagnoser:
         progress: Progress | None = None,
     ) -> Diagnosis:
         """One question; `Workbench.diagnose` tells the parameters."""
-        notes: list[str] = []
-        question = _question(asked, config, notes)
-        space = self._spaces.space(config)
-        located = self._located(question, space, evidence=evidence, expected=expected)
-        if located is not None:
-            question = replace(question, evidence=located.evidence)
-            notes += [located.note] if located.note else []
+        question, located, notes = self._asked(asked, config, evidence=evidence, expected=expected)
         scene = self.scene(question, config, answers=answers)
         population = self._population(labelled, scene)
         if population is not None and population.left_out:
@@ -122,6 +116,36 @@ class Diagnoser:
         population = self._population(given, scene)
         others = tuple(q.query.text for q in population.questions) if population else ()
         return survey(asked, replace(scene, others=others), lab=self._lab, progress=progress)
+
+    def case(
+        self,
+        asked: str | Query | Question | Trace,
+        config: PipelineConfig,
+        *,
+        evidence: Given | None = None,
+        expected: str | None = None,
+    ) -> Case:
+        """One question run to its context, without a diagnosis; the parameters are the same."""
+        question, _, _ = self._asked(asked, config, evidence=evidence, expected=expected)
+        return Case(self._lab, self._lab.run(self.scene(question, config, answers=False)))
+
+    def _asked(
+        self,
+        asked: str | Query | Question | Trace,
+        config: PipelineConfig,
+        *,
+        evidence: Given | None,
+        expected: str | None,
+    ) -> tuple[Question, Located | None, list[str]]:
+        """The question with its evidence, how that was located, and what is to be said of both."""
+        notes: list[str] = []
+        question = _question(asked, config, notes)
+        space = self._spaces.space(config)
+        located = self._located(question, space, evidence=evidence, expected=expected)
+        if located is not None:
+            question = replace(question, evidence=located.evidence)
+            notes += [located.note] if located.note else []
+        return question, located, notes
 
     def _reader(self, space: SearchSpace) -> DocumentReader:
         """Reads documents as they were when the space was read, each once."""

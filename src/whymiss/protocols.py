@@ -46,6 +46,25 @@ class TokenVectors:
         return len(self.offsets)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PooledTokens:
+    """All token vectors whose sum, at length 1, is a text's vector; those the encoder adds too.
+
+    vectors : float32, shape (n_tokens, dimension).
+    offsets : characters of the text; both are -1 for a token that the encoder put to it.
+    names : the tokens as they are written; "[special]" for one that is not written.
+    unread : tokens of the text beyond the encoder's limit: no part of the sum.
+    """
+
+    vectors: NDArray[np.float32]
+    offsets: TokenOffsets
+    names: tuple[str, ...]
+    unread: TokenOffsets
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+
 @runtime_checkable
 class Tokenizer(Protocol):
     """Splits text as the encoder does, without any limit of length."""
@@ -122,6 +141,24 @@ class TokenEncoder(Encoder, Protocol):
 
     def query_tokens(self, texts: Sequence[str]) -> list[TokenVectors]:
         """Vectors of all tokens of queries."""
+        ...
+
+
+@runtime_checkable
+class PoolingEncoder(Encoder, Protocol):
+    """An encoder that gives the very token vectors that it averages to a text's vector."""
+
+    @property
+    def no_token_vectors_because(self) -> str:
+        """Why this one cannot after all; empty when it can."""
+        ...
+
+    def pooled_documents(self, texts: Sequence[str]) -> list[PooledTokens]:
+        """The tokens behind `encode_documents` of each text."""
+        ...
+
+    def pooled_queries(self, texts: Sequence[str]) -> list[PooledTokens]:
+        """The tokens behind `encode_queries` of each text."""
         ...
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from whymiss.protocols import Tokenizer, TokenOffsets, TokenVectors
+from whymiss.protocols import PooledTokens, Tokenizer, TokenOffsets, TokenVectors
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 _WORD: Final = re.compile(r"\w+")
 _FAINT: Final = 1e-3
+_ROUNDING: Final = 1e-4
+"""More than shares of whole numbers err when they are added up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,15 +119,55 @@ class HashingEncoder:
         """The same as for documents."""
         return self.document_tokens(texts)
 
+    def pooled_documents(self, texts: Sequence[str]) -> list[PooledTokens]:
+        """The shares of the words, and one special token for what no token accounts for.
+
+        >>> found, = HashingEncoder().pooled_documents(["annual plan"])
+        >>> found.names, found.offsets.ends.tolist()
+        (('annual', 'plan'), [6, 11])
+        """
+        return [
+            self._pooled(text, offsets)
+            for text, offsets in zip(texts, self.tokenizer.offsets(texts), strict=True)
+        ]
+
+    def pooled_queries(self, texts: Sequence[str]) -> list[PooledTokens]:
+        """The same as for documents."""
+        return self.pooled_documents(texts)
+
+    def _pooled(self, text: str, offsets: TokenOffsets) -> PooledTokens:
+        vectors = self._shares(text, offsets)
+        whole = self._counts(text)
+        if not whole.any():
+            whole[0] = 1.0
+        rest = whole - vectors.sum(axis=0)
+        starts, ends = offsets.starts, offsets.ends
+        names = [text[a:b] for a, b in zip(starts.tolist(), ends.tolist(), strict=True)]
+        if np.abs(rest).max() > _ROUNDING:
+            vectors = np.concatenate([vectors, rest[None]])
+            starts, ends = np.append(starts, -1), np.append(ends, -1)
+            names.append("[special]")
+        return PooledTokens(
+            vectors=vectors,
+            offsets=TokenOffsets(starts, ends),
+            names=tuple(names),
+            unread=TokenOffsets(starts[:0], ends[:0]),
+        )
+
     def _token_vectors(self, text: str, offsets: TokenOffsets) -> NDArray[np.float16]:
+        vectors = self._shares(text, offsets)
+        # So little of the first axis that it tells only where there is nothing else.
+        vectors[:, 0] += _FAINT
+        return vectors.astype(np.float16)
+
+    def _shares(self, text: str, offsets: TokenOffsets) -> Vectors:
+        """Each token's equal share of the vector of its word."""
         vectors = np.zeros((len(offsets), self.dimension), dtype=np.float32)
         for match in _WORD.finditer(text):
             first, behind = np.searchsorted(offsets.starts, match.span())
             if behind > first:
                 vectors[first:behind] = self._counts(match.group()) / (behind - first)
-        # So little of the first axis that it tells only where there is nothing else.
-        vectors[:, 0] += _FAINT
-        return vectors.astype(np.float16)
+        return vectors
 
     def _counts(self, text: str) -> Vectors:
         row = np.zeros(self.dimension, dtype=np.float32)

@@ -29,6 +29,7 @@ from whymiss.index import (
     read_sources,
 )
 from whymiss.live import Live
+from whymiss.maps.mapper import Mapper
 from whymiss.models import Models
 from whymiss.pipeline import Pipeline
 from whymiss.records import Document, Query, Trace
@@ -50,6 +51,11 @@ if TYPE_CHECKING:
     from whymiss.evaluation.run import EvaluationRun
     from whymiss.evaluation.statistics import Comparison
     from whymiss.evaluation.sweeping import Sweep
+    from whymiss.explain import Explanation
+    from whymiss.explain.choosing import ChunkLike
+    from whymiss.maps.embedding_map import EmbeddingMap
+    from whymiss.neighbourhood import Neighbourhood
+    from whymiss.projection.fitting import UmapParameters
     from whymiss.protocols import Encoder, Generator, Reranker
     from whymiss.report import Report
     from whymiss.retrieval.filters import Where
@@ -129,6 +135,7 @@ class Workbench:
         self._builder = Builder(self.store, self._models)
         self._spaces = Spaces(self.store, self._models)
         self._diagnoser = Diagnoser(self._models, self._spaces)
+        self._mapper = Mapper(self.store, self._models, self._spaces)
         self._evaluator = Evaluator(
             self.store, self._models, self._spaces, pipeline=self._pipeline_over
         )
@@ -490,6 +497,115 @@ class Workbench:
 
         return write(self.case(diagnosis, config=config, labelled=labelled), path)
 
+    def explain(
+        self,
+        question: str | Query | Question,
+        chunk: ChunkLike,
+        against: ChunkLike | None = None,
+        *,
+        principal: str | Sequence[str] | None = (),
+        where: Where = None,
+        config: PipelineConfig | None = None,
+    ) -> Explanation:
+        """Why one chunk outranks another: every score of both taken apart, exactly.
+
+        BM25 by term, fusion by list, the dense score by token of question and passage, late
+        interaction by token of the question with its match; other rerankers approximately, by
+        leaving words out. What no part accounts for is shown. Works for chunks that are not
+        retrieved.
+
+        Parameters
+        ----------
+        chunk : its id (or an unambiguous beginning), a quote that stands in it alone, its rank in
+            the final ranking, or a record of it.
+        against : the chunk to compare with; by default the one that is ranked first.
+        principal, where : the asker and the filter, for a question given as text.
+
+        Raises
+        ------
+        InvalidRecordError : a chunk cannot be told, or both are the same.
+        IndexNotFoundError, IndexMismatchError : the configured index is missing or different.
+        """
+        from whymiss.explain import asked_query, explain
+
+        query = asked_query(question, principal=principal, where=where)
+        return explain(query, chunk, against, pipeline=self.pipeline(config, answer=False))
+
+    def neighbourhood(
+        self,
+        questions: Questions | None = None,
+        *,
+        config: PipelineConfig | None = None,
+        split: str = "",
+    ) -> Neighbourhood:
+        """What stands near what: families of versions, hubs, confusable pairs, gaps, boilerplate.
+
+        Each part is computed when it is first asked for.
+
+        Parameters
+        ----------
+        questions : labelled ones tell which hubs and confusable pairs do harm, and which questions
+            are far from everything.
+
+        Raises
+        ------
+        LabelError : the questions cannot be read.
+        IndexNotFoundError, IndexMismatchError : the configured index is missing or different.
+        """
+        from whymiss.neighbourhood import neighbourhood_of
+
+        asked = chosen(questions, split) if questions is not None else ()
+        return neighbourhood_of(
+            config or self.config, models=self._models, spaces=self._spaces, questions=asked
+        )
+
+    def map(
+        self,
+        *,
+        config: PipelineConfig | None = None,
+        question: str | Query | Question | None = None,
+        evidence: Given | None = None,
+        expected: str | None = None,
+        run: EvaluationRun | None = None,
+        parameters: UmapParameters | None = None,
+        refit: bool = False,
+        wait: bool = True,
+        progress: Progress | None = None,
+    ) -> EmbeddingMap:
+        """The chunks of an index on a plane that holds still.
+
+        UMAP is fitted once for a model, on sentences and chunks, and kept in the store. From then
+        on every chunk, of this index or another, is placed among the landmarks that are truly
+        nearest to it: another chunk size, or new documents, move nothing else. Without a stored
+        index for the configuration, the one that building it would give is made in memory.
+
+        Parameters
+        ----------
+        question : one that is looked at: its place, the rank of every chunk, and the stage that
+            left each behind. `evidence` and `expected` say what it should have found, as for
+            `diagnose`.
+        run : an evaluation whose questions are shown too, with the stage that lost each.
+        parameters : of UMAP, with the seed; each set of them has a map of its own.
+        refit : fit anew, on the documents and chunks as they are now. Everything moves.
+        wait : False gives at once what there is, at first the principal components, and fits in
+            the background: `fitting` of the map tells how far it is, and can cancel it.
+        progress : called with (what, done, total).
+
+        Raises
+        ------
+        IndexNotFoundError, IndexMismatchError : a question is looked at, and the configured index
+            is missing or different.
+        StoreError : the kept map is damaged.
+        """
+        config = config or self.config
+        case = None
+        if question is not None:
+            case = self._diagnoser.case(question, config, evidence=evidence, expected=expected)
+        return self._mapper.map(
+            config, case=case, run=run, parameters=parameters, refit=refit, wait=wait,
+            progress=progress,
+        )  # fmt: skip
+
     def space(self, config: PipelineConfig | None = None) -> SearchSpace:
         """What a configuration searches: its index and the documents, at their newest versions."""
         return self._spaces.space(config or self.config)
@@ -542,18 +658,22 @@ class Workbench:
         """Erase for good what was deleted: rewrite every table, forget versions so old.
 
         Deleting hides a document at once, but its text stays in LanceDB's files until then. The
-        version history goes with it. Token vectors of what was deleted go with it too.
+        version history goes with it. Token vectors of what was deleted go with it too, and its
+        landmarks on maps.
 
         Raises
         ------
         StoreError : another writer holds the store, or a table cannot be read.
         """
-        return self._builder.purge(self.config, older_than=older_than)
+        report = self._builder.purge(self.config, older_than=older_than)
+        self._mapper.purge()
+        return report
 
     def close(self) -> None:
         """Close the store's local files, and end what runs in the background."""
         if "live" in vars(self):
             self.live.close()
+        self._mapper.close()
         self.log.close()
         self._evaluator.log.close()
         self._models.close()

@@ -12,9 +12,12 @@ from whymiss.cli.asking import ask, config, trace
 from whymiss.cli.comparing import compare
 from whymiss.cli.demo import demo
 from whymiss.cli.diagnosing import diagnose, survey
+from whymiss.cli.explaining import explain
 from whymiss.cli.filling import build, ingest, purge
 from whymiss.cli.lists import chunks, documents, files, indexes
+from whymiss.cli.mapping import draw_map
 from whymiss.cli.measuring import evaluate
+from whymiss.cli.neighbourhood import neighbours
 from whymiss.cli.reporting import report
 from whymiss.cli.sweeping import sweep
 
@@ -34,7 +37,7 @@ def main() -> None:
 
 
 for verb in (
-    ask, build, chunks, compare, config, demo, diagnose, documents, evaluate, files, indexes,
-    ingest, purge, report, survey, sweep, trace,
+    ask, build, chunks, compare, config, demo, diagnose, documents, draw_map, evaluate, explain,
+    files, indexes, ingest, neighbours, purge, report, survey, sweep, trace,
 ):  # fmt: skip
     main.add_command(verb)

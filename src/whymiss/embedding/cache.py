@@ -18,13 +18,14 @@ from whymiss.sqlite import LOCK_TIMEOUT, as_store_error, use_wal
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from whymiss.protocols import Encoder, TokenEncoder, Tokenizer, Vectors
+    from whymiss.protocols import Encoder, PoolingEncoder, TokenEncoder, Tokenizer, Vectors
 
 _KEYS_PER_LOOKUP: Final = 500
 _TEXTS_PER_COMMIT: Final = 256
 _BYTES_PER_NUMBER: Final = 4
 _TOLERANCE: Final = 1e-3
 _TOKEN_METHODS: Final = ("no_token_vectors_because", "document_tokens", "query_tokens")
+_POOLING_METHODS: Final = ("no_token_vectors_because", "pooled_documents", "pooled_queries")
 
 
 class VectorCache:
@@ -149,11 +150,20 @@ class CachedEncoder:
         Token vectors are kept in a token store, not here. That it has the methods does not say that
         it can: see `no_token_vectors_because`.
         """
-        # Not isinstance, which would read every property and so load the model.
-        kind = type(self._encoder)
-        if all(hasattr(kind, name) for name in _TOKEN_METHODS):
+        if _has(self._encoder, _TOKEN_METHODS):
             return cast("TokenEncoder", self._encoder)
         return None
+
+    @property
+    def pooling_encoder(self) -> PoolingEncoder | None:
+        """The wrapped encoder where it has the methods of a `PoolingEncoder`; None where not."""
+        return pooling_encoder(self._encoder)
+
+    def encode_once(self, texts: Sequence[str]) -> Vectors:
+        """Unit vectors of passages that are made up to be tried: they are not remembered."""
+        vectors = self._encoder.encode_documents(texts)
+        self._check(vectors, len(texts))
+        return vectors
 
     def encode_documents(
         self, texts: Sequence[str], *, progress: Callable[[int], None] | None = None
@@ -235,3 +245,22 @@ class CachedEncoder:
                 f"encoder {self.model_version} must give vectors of length 1 in shape {wanted}; "
                 f"got {found}. Such vectors cannot be compared or found again; nothing was stored."
             )
+
+
+def pooling_encoder(encoder: Encoder) -> PoolingEncoder | None:
+    """The encoder itself, or the one it wraps, where it gives the tokens it averages.
+
+    That it has the methods does not say that it can: see `no_token_vectors_because`.
+
+    >>> from whymiss.testing import HashingEncoder
+    >>> pooling_encoder(HashingEncoder()).model_version
+    'hashing-64'
+    """
+    if isinstance(encoder, CachedEncoder):
+        return encoder.pooling_encoder
+    return cast("PoolingEncoder", encoder) if _has(encoder, _POOLING_METHODS) else None
+
+
+def _has(encoder: Encoder, methods: Sequence[str]) -> bool:
+    # Not isinstance, which would read every property and so load the model.
+    return all(hasattr(type(encoder), name) for name in methods)

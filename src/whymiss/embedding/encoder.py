@@ -15,7 +15,7 @@ from whymiss.embedding.processor import keep_to_granted_cores, yield_idle_cores
 from whymiss.embedding.token_vectors import read_in_windows
 from whymiss.embedding.tokenizer import HuggingFaceTokenizer
 from whymiss.errors import ModelError
-from whymiss.protocols import TokenVectors
+from whymiss.protocols import PooledTokens, TokenOffsets, TokenVectors
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 _TOKENS_PER_BATCH: Final = {"cpu": 2048}
 """Padded tokens run at once, by device: on a CPU more falls out of its caches and runs slower."""
 _TOKENS_ELSEWHERE: Final = 32_768
+_SPECIAL: Final = "[special]"
 
 
 class SentenceTransformersEncoder:
@@ -121,6 +122,19 @@ class SentenceTransformersEncoder:
         """Contextual vectors of the tokens of queries, those of the query prefix left out."""
         return self._tokens(texts, self._config.query_prefix, None)
 
+    def pooled_documents(self, texts: Sequence[str]) -> list[PooledTokens]:
+        """The tokens whose mean `encode_documents` gives: special ones and the prefix's too.
+
+        Raises
+        ------
+        ModelError : the model does not pool by the mean (see `no_token_vectors_because`).
+        """
+        return self._pooled(texts, self._config.document_prefix)
+
+    def pooled_queries(self, texts: Sequence[str]) -> list[PooledTokens]:
+        """The tokens whose mean `encode_queries` gives."""
+        return self._pooled(texts, self._config.query_prefix)
+
     def warm_up(self) -> None:
         """Load the weights and run once, so that the first question is not slow."""
         self.encode_queries(["warm up"])
@@ -160,13 +174,7 @@ class SentenceTransformersEncoder:
     def _tokens(
         self, texts: Sequence[str], prefix: str, progress: Callable[[int], None] | None
     ) -> list[TokenVectors]:
-        transformer = self._loaded()
-        if transformer.no_token_vectors_because:
-            raise ModelError(
-                f"token vectors of {self.model_version} are of no use: "
-                f"{transformer.no_token_vectors_because}. Use exact embedding, or a mean-pooling "
-                "model."
-            )
+        transformer = self._pooling_by_mean()
         before, after = self._tokenizer.special_ids()
         before = np.concatenate([before, self._tokenizer.pieces([prefix])[0].ids])
         size = self._max_tokens - len(before) - len(after)
@@ -199,6 +207,33 @@ class SentenceTransformersEncoder:
             TokenVectors(vectors=found, offsets=piece.offsets)
             for found, piece in zip(vectors, pieces, strict=True)
         ]
+
+    def _pooled(self, texts: Sequence[str], prefix: str) -> list[PooledTokens]:
+        transformer = self._pooling_by_mean()
+        whole = [prefix + text for text in texts]
+        rows = transformer.rows(whole)
+        vectors: dict[int, NDArray[np.float32]] = {}
+        for batch in batches_by_length([len(row) for row in rows], self._tokens_per_batch()):
+            with self._lock:
+                found = transformer.token_vectors([rows[i] for i in batch])
+            vectors.update(zip(batch, found, strict=True))
+        before, after = map(len, self._tokenizer.special_ids())
+        return [
+            _pooled_tokens(text, offsets, vectors[i], around=(before, after), behind=len(prefix))
+            for i, (text, offsets) in enumerate(
+                zip(whole, self._tokenizer.offsets(whole), strict=True)
+            )
+        ]
+
+    def _pooling_by_mean(self) -> Transformer:
+        transformer = self._loaded()
+        if transformer.no_token_vectors_because:
+            raise ModelError(
+                f"token vectors of {self.model_version} are of no use: "
+                f"{transformer.no_token_vectors_because}. Use exact embedding, or a mean-pooling "
+                "model."
+            )
+        return transformer
 
     def _tokens_per_batch(self) -> int:
         return _TOKENS_PER_BATCH.get(self._model.device.type, _TOKENS_ELSEWHERE)
@@ -238,3 +273,34 @@ class SentenceTransformersEncoder:
             model, self._tokenizer, self._max_tokens, precision=self._config.precision
         )
         return model, transformer
+
+
+def _pooled_tokens(
+    text: str,
+    offsets: TokenOffsets,
+    vectors: NDArray[np.float32],
+    *,
+    around: tuple[int, int],
+    behind: int,
+) -> PooledTokens:
+    """The tokens of a text that begins with a prefix of `behind` characters.
+
+    `around` is how many special tokens stand before and after those that were read.
+    """
+    before, after = around
+    n_read = len(vectors) - before - after
+    starts, ends = offsets.starts[:n_read], offsets.ends[:n_read]
+    names = [text[a:b] for a, b in zip(starts.tolist(), ends.tolist(), strict=True)]
+    own = ends > behind
+    places = [
+        np.concatenate(
+            [np.full(before, -1), np.where(own, np.maximum(at - behind, 0), -1), np.full(after, -1)]
+        )
+        for at in (starts, ends)
+    ]
+    return PooledTokens(
+        vectors=vectors,
+        offsets=TokenOffsets(*places),
+        names=(*[_SPECIAL] * before, *names, *[_SPECIAL] * after),
+        unread=TokenOffsets(offsets.starts[n_read:] - behind, offsets.ends[n_read:] - behind),
+    )

@@ -9,6 +9,7 @@ import numpy as np
 
 from whymiss.embedding.cache import CachedEncoder, VectorCache
 from whymiss.embedding.late_chunking import pool_chunks, sum_prefixes
+from whymiss.protocols import PooledTokens, TokenOffsets
 
 if TYPE_CHECKING:
     from whymiss.embedding.document_tokens import DocumentTokens
@@ -96,6 +97,42 @@ class LateChunkingEncoder(CachedEncoder):
         if alone:
             vectors[~pooled] = self.encode_documents(alone)
         return vectors
+
+    def pooled_chunk(self, chunk: Chunk, document: Document) -> PooledTokens | None:
+        """The tokens whose sum, at length 1, is the chunk's vector; offsets in `indexed_text`.
+
+        None for a chunk in which the tokenizer finds no token: it was encoded by itself.
+
+        Parameters
+        ----------
+        document : the one that the chunk was cut from, with the very text that it was cut from.
+        """
+        self._tokens.build([document], self._token_encoder)
+        tokens = self._tokens.get(document.content_hash)
+        if not _has_tokens(chunk, tokens):
+            return None
+        first, behind = tokens.touching(np.array([chunk.start]), np.array([chunk.end]))
+        some = slice(int(first[0]), int(behind[0]))
+        # A token may begin before its chunk does; what counts is where it stands in it.
+        starts, ends = (
+            np.clip(at[some].astype(np.int64), chunk.start, chunk.end)
+            - chunk.start
+            + len(chunk.prefix)
+            for at in (tokens.starts, tokens.ends)
+        )
+        vectors = tokens.vectors[some].astype(np.float32)
+        if chunk.prefix:
+            (before,) = self._token_encoder.document_tokens([chunk.prefix])
+            starts = np.concatenate([before.offsets.starts, starts])
+            ends = np.concatenate([before.offsets.ends, ends])
+            vectors = np.concatenate([before.vectors.astype(np.float32), vectors])
+        pairs = zip(starts.tolist(), ends.tolist(), strict=True)
+        return PooledTokens(
+            vectors=vectors,
+            offsets=TokenOffsets(starts, ends),
+            names=tuple(chunk.indexed_text[a:b] for a, b in pairs),
+            unread=TokenOffsets(starts[:0], ends[:0]),
+        )
 
 
 def _has_tokens(chunk: Chunk, tokens: DocumentTokens) -> bool:

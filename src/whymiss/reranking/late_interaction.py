@@ -115,13 +115,16 @@ class LateInteractionReranker:
 
     def parts(self, query: Query, chunk: Chunk) -> tuple[TokenMatch, ...]:
         """What each token of the question adds to the chunk's score; they sum to it."""
-        asked = self._tokens_asked(query)
-        found = self._tokens_of([chunk])[0]
+        asked, found = self.tokens(query, chunk)
         cosines = similarities(asked.vectors, found.vectors)
         return tuple(
             _match(query.text, asked.offsets, number, found.offsets, row, chunk.start)
             for number, row in enumerate(cosines)
         )
+
+    def tokens(self, query: Query, chunk: Chunk) -> tuple[TokenVectors, TokenVectors]:
+        """The tokens of a question and of a chunk, as `scores` compares them."""
+        return self._tokens_asked(query), self._tokens_of([chunk])[0]
 
     def read(self, queries: Sequence[Query]) -> None:
         """Read questions that will be asked, all at once: that is quicker than one by one."""

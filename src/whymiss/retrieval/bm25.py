@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
     from whymiss.retrieval.space import Mask
 
+    Floats = NDArray[np.float64]
+
 _DECIMALS: Final = 6
 
 
@@ -99,6 +101,36 @@ class TermIndex:
         return self.counts.indices[part], self.counts.data[part]
 
 
+class TermStatistics:
+    """What BM25 counts over the visible rows: how many, their mean length, how many hold a term."""
+
+    def __init__(self, index: TermIndex, visible: Mask) -> None:
+        lengths = index.lengths[visible]
+        self._index = index
+        self._visible = visible
+        self.n_texts = len(lengths)
+        self.mean_length = float(lengths.mean()) if lengths.any() else 0.0
+
+    def n_with(self, term: str) -> int:
+        """How many visible rows hold a term."""
+        rows, _ = self._index.postings(term)
+        return int(self._visible[rows].sum())
+
+
+def gain(
+    tf: Floats, lengths: Floats, *, idf: float, mean_length: float, config: RetrievalConfig
+) -> Floats:
+    """What a term adds to the score of texts that hold it `tf` times and are `lengths` terms long.
+
+    >>> gain(np.array([2.0]), np.array([10.0]), idf=1.0, mean_length=10.0,
+    ...      config=RetrievalConfig(bm25_k1=1.0))
+    array([1.33333333])
+    """
+    k1, b = config.bm25_k1, config.bm25_b
+    added: Floats = idf * tf * (k1 + 1) / (tf + k1 * (1 - b + b * lengths / mean_length))
+    return added
+
+
 class BM25Retriever:
     """Ranks by BM25; chunks that share no term with the question are not hits."""
 
@@ -136,7 +168,7 @@ class BM25Retriever:
         engines: dict[int, Engine] = {}
         found = []
         for query in queries:
-            visible = self._space.visible(query, apply_where=pre)
+            visible = self._searched(query)
             # The space hands out one mask for all who may see the same.
             engine = engines.get(id(visible)) or self._engine(visible)
             engines[id(visible)] = engine
@@ -150,6 +182,13 @@ class BM25Retriever:
             self._engine(visible).scores(self._split(query.text)), _DECIMALS
         )
         return rounded
+
+    def statistics(self, query: Query) -> TermStatistics:
+        """The counts that this query's scores rest on."""
+        return TermStatistics(self.terms, self._searched(query))
+
+    def _searched(self, query: Query) -> Mask:
+        return self._space.visible(query, apply_where=self._config.filter_mode == "pre")
 
     def _best(self, engine: Engine, query: Query, depth: int) -> Candidates:
         scores = engine.scores(self._split(query.text))
@@ -183,15 +222,13 @@ class SparseEngine:
         self.visible = visible
         self._index = index
         self._config = config
-        lengths = index.lengths[visible]
-        self._n_texts = len(lengths)
-        self._mean = float(lengths.mean()) if lengths.any() else 0.0
+        self._statistics = TermStatistics(index, visible)
         self._added: dict[str, tuple[NDArray[np.int32], NDArray[np.float64]]] = {}
 
     def scores(self, terms: Sequence[str]) -> NDArray[np.float64]:
         """BM25 by row."""
         total = np.zeros(len(self._index.lengths))
-        if self._mean:
+        if self._statistics.mean_length:
             for term in terms:
                 rows, added = self._gains(term)
                 total[rows] += added
@@ -200,13 +237,20 @@ class SparseEngine:
     def _gains(self, term: str) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
         """What a term adds, and to which rows; many questions share their terms."""
         if term not in self._added:
-            k1, b = self._config.bm25_k1, self._config.bm25_b
+            statistics = self._statistics
             rows, counts = self._index.postings(term)
             seen = self.visible[rows]
             rows, tf = rows[seen], counts[seen].astype(np.float64)
-            idf = inverse_document_frequency(self._n_texts, len(rows))
-            norm = k1 * (1 - b + b * self._index.lengths[rows] / self._mean)
-            self._added[term] = rows, idf * tf * (k1 + 1) / (tf + norm)
+            self._added[term] = (
+                rows,
+                gain(
+                    tf,
+                    self._index.lengths[rows],
+                    idf=inverse_document_frequency(statistics.n_texts, len(rows)),
+                    mean_length=statistics.mean_length,
+                    config=self._config,
+                ),
+            )
         return self._added[term]
 
 
