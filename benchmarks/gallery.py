@@ -21,12 +21,14 @@ from whymiss.config import ChunkingConfig, PipelineConfig
 from whymiss.diagnosis.records import Diagnosis
 from whymiss.diagnosis.survey import Survey
 from whymiss.diagnosis.tables import funnel_table
-from whymiss.evaluation import EvaluationRun, read_questions
+from whymiss.evaluation import EvaluationRun, Question, read_questions
 from whymiss.evaluation.boundaries import boundaries_frame
 from whymiss.evaluation.flow import flow_frame
 from whymiss.evaluation.timing import latency_frame
+from whymiss.explain import Explanation
+from whymiss.maps.embedding_map import EmbeddingMap
 from whymiss.pages.boundaries import boundaries_html
-from whymiss.pages.markup import join, tag
+from whymiss.pages.markup import Markup, join, tag
 from whymiss.plots import (
     cause_bars,
     chunk_boundaries,
@@ -35,6 +37,8 @@ from whymiss.plots import (
     headroom_steps,
     heatmap,
     latency_bars,
+    map_comparison,
+    margin_bars,
     pareto,
     rank_flow,
     score_distributions,
@@ -46,6 +50,7 @@ from whymiss.plots import (
 QUESTIONS: Final = Path(__file__).parent.parent / "data" / "helpdesk" / "questions.jsonl"
 DENSE: Final = PipelineConfig().replace({"retrieval.mode": "dense", "rerank.model": ""})
 FULL: Final = PipelineConfig().replace({"retrieval.mode": "hybrid"})
+SMALL: Final = DENSE.replace({"chunking.size": 128, "index.name": "small"})
 ASKED: Final = "Do annual plans include phone support?"
 WRITTEN: Final = "The use of this line is included at no charge in all annual plans"
 THEMES: Final = {"light": ("#ffffff", "#1b1f24"), "dark": ("#111111", "#e6edf3")}
@@ -100,6 +105,26 @@ class Runs:
     def diagnosis(self) -> Diagnosis:
         """The question of the first notebook, under the full pipeline."""
         return self.workbench.diagnose(ASKED, evidence=WRITTEN, config=FULL, repairs=False)
+
+    @cached_property
+    def labelled(self) -> Question:
+        """The same question as it is labelled."""
+        return next(q for q in self.questions if q.query.text == ASKED and q.evidence)
+
+    @cached_property
+    def explanation(self) -> Explanation:
+        """What is ranked first, against the evidence."""
+        return self.workbench.explain(ASKED, 1, WRITTEN, config=FULL)
+
+    @cached_property
+    def map(self) -> EmbeddingMap:
+        """The store's index."""
+        return self.workbench.map()
+
+    @cached_property
+    def asked(self) -> EmbeddingMap:
+        """The same with the question looked at, under plain dense search."""
+        return self.workbench.map(question=self.labelled)
 
     def flow(self, config: PipelineConfig, *, labelled: bool = True) -> pd.DataFrame:
         """The same question's candidates from stage to stage."""
@@ -156,6 +181,27 @@ CHARTS: Final[dict[str, Callable[[Runs], Any]]] = {
     "chunk_boundaries, too long": lambda runs: chunk_boundaries(
         runs.boundaries(strategy="fixed", size=400, overlap=120), name="the same, in 400 tokens"
     ),
+    "margin_bars, dense": lambda runs: margin_bars(runs.explanation.frame, stage="dense"),
+    "margin_bars, bm25": lambda runs: margin_bars(runs.explanation.frame, stage="bm25"),
+    "margin_bars, reranker": lambda runs: margin_bars(runs.explanation.frame, stage="reranker"),
+    "explanation": lambda runs: Markup(runs.explanation._repr_html_()),
+    "embedding_map": lambda runs: runs.map.figure(),
+    "embedding_map, document": lambda runs: runs.map.figure(colour_by="doc_id"),
+    "embedding_map, metadata": lambda runs: runs.map.figure(colour_by="plan_type"),
+    "embedding_map, hubness": lambda runs: runs.map.figure(colour_by="hubness"),
+    "embedding_map, kept": lambda runs: runs.map.figure(colour_by="kept"),
+    "embedding_map, question": lambda runs: runs.asked.figure(edges_of=runs.labelled.query_id),
+    "embedding_map, score": lambda runs: runs.asked.figure(colour_by="score"),
+    "embedding_map, rank": lambda runs: runs.asked.figure(colour_by="rank"),
+    "embedding_map, left at": lambda runs: runs.asked.figure(colour_by="left_at"),
+    "embedding_map, questions lost": lambda runs: runs.workbench.map(run=runs.run).figure(
+        colour_by="left_at"
+    ),
+    "map_comparison": lambda runs: map_comparison(
+        runs.map.compare(runs.workbench.map(config=SMALL)),
+        title="Chunks of 200 tokens, and of 128",
+    ),
+    "map": lambda runs: Markup(runs.map._repr_html_()),
     "boundaries_html": lambda runs: boundaries_html(
         runs.boundaries(strategy="fixed", size=400, overlap=120), name="the same, in 400 tokens"
     ),

@@ -67,7 +67,8 @@ class FrozenMap:
 
     def place(self, vectors: Vectors) -> NDArray[np.float64]:
         """Where vectors stand among the landmarks, shape (n, 2)."""
-        return place(halved(vectors), self.vectors, self.places)
+        # The radius of the fit: that of the landmarks changes when some are erased.
+        return place(halved(vectors), self.vectors, self.places, reach=1.0)
 
     def without(self, gone: Collection[str], *, words: Container[str]) -> FrozenMap:
         """The same without the landmarks of some documents (content hashes).

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from whymiss.errors import ConfigError
+from whymiss.projection.islands import brought_near
 from whymiss.projection.nearest import nearest
 from whymiss.projection.pca import principal_plane
 from whymiss.projection.placing import unit_radius
@@ -90,7 +91,8 @@ def fit_umap(
     with warnings.catch_warnings():
         # It cannot place new points without an index of its own; `place` does that here.
         warnings.filterwarnings("ignore", message="precomputed_knn", category=UserWarning)
-        return unit_radius(model.fit_transform(vectors).astype(np.float64))
+        places = model.fit_transform(vectors).astype(np.float64)
+    return unit_radius(brought_near(places))
 
 
 def _graph(

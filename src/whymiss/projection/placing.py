@@ -28,7 +28,9 @@ _STEPS: Final = 10
 _AT_ONCE: Final = 4096
 
 
-def place(vectors: Vectors, landmarks: Vectors, places: Floats) -> Floats:
+def place(
+    vectors: Vectors, landmarks: Vectors, places: Floats, *, reach: float | None = None
+) -> Floats:
     """Where vectors stand on a map that was fitted on landmarks.
 
     A vector goes where most of its nearest landmarks are together: of their places the one with
@@ -43,6 +45,7 @@ def place(vectors: Vectors, landmarks: Vectors, places: Floats) -> Floats:
     vectors : unit vectors, shape (n, dimension).
     landmarks : unit vectors, shape (m, dimension), m at least 1.
     places : of the landmarks, shape (m, 2).
+    reach : the radius of the map, where landmarks have gone since it was fitted; by default theirs.
 
     Returns
     -------
@@ -59,7 +62,7 @@ def place(vectors: Vectors, landmarks: Vectors, places: Floats) -> Floats:
         return np.empty((0, 2))
     rows, cosines = nearest(vectors, landmarks, min(LANDMARKS, len(landmarks)))
     weights = np.exp((cosines - cosines[:, :1]) / _TEMPERATURE)
-    width = _BANDWIDTH * radius(places)
+    width = _BANDWIDTH * (radius(places) if reach is None else reach)
     return np.concatenate(
         [
             _shifted(
