@@ -60,7 +60,7 @@ def test_what_raises_and_what_lowers_differ_in_more_than_colour() -> None:
     assert "dashed" in down
     # Twice the weight, a deeper colour; too little weight, no mark.
     assert int(up[24:26], 16) > int(down[24:26], 16)
-    assert shown.endswith(" same</pre>")
+    assert shown.endswith(" same</div>")
 
 
 @pytest.fixture

@@ -55,7 +55,8 @@ def highlighted(text: str, marks: Sequence[Mark], *, strongest: float | None = N
             continue
         pieces += [text[at : mark.start], _marked(text[mark.start : mark.end], mark, limit)]
         at = mark.end
-    return tag("pre", join([*pieces, text[at:]]), style=_TEXT)
+    # Not a <pre>: notebooks break the lines of those within words.
+    return tag("div", join([*pieces, text[at:]]), style=_TEXT)
 
 
 def greatest(marks: Sequence[Mark]) -> float:

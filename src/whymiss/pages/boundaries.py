@@ -13,7 +13,7 @@ from whymiss.text import counted
 
 # Inline, in plain colours that read on white and on black: a notebook that is not trusted keeps
 # no style sheet, and no variables.
-_TEXT: Final = "white-space:pre-wrap;line-height:1.9;margin:0;padding:4px 0"
+_TEXT: Final = "white-space:pre-wrap;word-break:normal;line-height:1.9;margin:0;padding:4px 0"
 _BADGE: Final = (
     "border:1px solid #888888;border-radius:4px;padding:0 4px;font-size:85%;white-space:nowrap"
 )
