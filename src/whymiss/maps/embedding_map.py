@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import pandas as pd
@@ -18,10 +18,9 @@ from whymiss.projection.nearest import nearest
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from whymiss.maps.surface import Projection
     from whymiss.projection.job import FitJob
     from whymiss.protocols import Vectors
-
-Projection = Literal["umap", "pca"]
 
 EDGES: Final = ("from_id", "to_id", "neighbour", "cosine", "kept")
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from whymiss.maps.atoms import Atoms
+    from whymiss.maps.surface import Projection
     from whymiss.protocols import Vectors
 
 DAMAGED: Final = (OSError, ValueError, KeyError, EOFError, RuntimeError, zipfile.BadZipFile)
@@ -64,6 +65,15 @@ class FrozenMap:
     def stamp(self) -> str:
         """Names the map by its content."""
         return digest(self.vectors.tobytes(), self.places.tobytes(), *self.labels)[:16]
+
+    @property
+    def projection(self) -> Projection:
+        """UMAP, and places among its landmarks."""
+        return "umap"
+
+    def topics(self, vectors: Vectors) -> NDArray[np.int64]:
+        """The topic of each vector: the nearest centre; -1 where there is none."""
+        return assigned(vectors, self.centres)
 
     def place(self, vectors: Vectors) -> NDArray[np.float64]:
         """Where vectors stand among the landmarks, shape (n, 2)."""

@@ -4,35 +4,32 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
-import pandas as pd
 
 from whymiss.errors import IndexMismatchError, IndexNotFoundError
 from whymiss.index import Store, read_catalogue, read_documents
+from whymiss.maps.asking import with_case, with_run
 from whymiss.maps.atoms import Atoms, gather
 from whymiss.maps.embedding_map import EmbeddingMap
 from whymiss.maps.frozen import FrozenMap, file_of, freeze, load, remove_leftovers, save
-from whymiss.maps.looking import looked_at
 from whymiss.maps.measured import (
     Measured,
-    hubness,
     load_measured,
     measure,
     measured_file,
     save_measured,
     sentence_hubness,
 )
-from whymiss.maps.points import chunk_points, question_points
+from whymiss.maps.notes import notes_of
+from whymiss.maps.points import chunk_points
+from whymiss.maps.surface import FirstPicture, Surface
 from whymiss.maps.topics import assigned, centres, labels, n_topics
 from whymiss.projection.fitting import UmapParameters
 from whymiss.projection.job import FitJob
-from whymiss.projection.pca import principal_plane
-from whymiss.projection.placing import radius
-from whymiss.text import counted, words
+from whymiss.text import words
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -46,7 +43,6 @@ if TYPE_CHECKING:
     from whymiss.spaces import Spaces
 
 Progress = Callable[[str, int, int], None]
-Place = Callable[["Vectors"], "NDArray[np.float64]"]
 
 _AT_ONCE: Final = 5_000
 """Chunks of which neighbours are compared while somebody waits: about a second's work."""
@@ -86,10 +82,14 @@ class Mapper:
         frozen, job = self._frozen(
             config, space, parameters, refit=refit, wait=wait, progress=progress
         )
-        made = self._drawn(space, frozen, fitting=job, wait=wait)
+        surface = FirstPicture.of(space.snapshot.vectors) if frozen is None else frozen
+        made = self._drawn(space, surface, frozen, fitting=job, wait=wait)
         if case is not None:
-            made = _with_case(made, case, frozen)
-        return made if run is None else self._with_run(made, run, config, frozen)
+            made = with_case(made, case, surface)
+        if run is not None:
+            asked = self._models.encoder(config).encode_queries(run.table["text"].tolist())
+            made = with_run(made, run, asked, surface)
+        return made
 
     def purge(self) -> int:
         """Erase landmarks of texts that are no longer stored; says of how many documents.
@@ -177,7 +177,7 @@ class Mapper:
                 frozen = self._of_stored(frozen)
                 _keep(path, frozen)
             if len(frozen):
-                self._measured(space, frozen, anyway=True)
+                self._measured(space, frozen, frozen, anyway=True)
 
         job = FitJob(vectors, parameters, progress=progress, then=keep)
         self._jobs[path] = job
@@ -205,18 +205,24 @@ class Mapper:
         return frozen.without(gone, words={w for found in stored for w in words(found.text)})
 
     def _drawn(
-        self, space: SearchSpace, frozen: FrozenMap | None, *, fitting: FitJob | None, wait: bool
+        self,
+        space: SearchSpace,
+        surface: Surface,
+        frozen: FrozenMap | None,
+        *,
+        fitting: FitJob | None,
+        wait: bool,
     ) -> EmbeddingMap:
-        """The chunks of an index, among landmarks or on their principal plane."""
+        """The chunks of an index on a surface."""
         vectors = space.snapshot.vectors
-        places, measured = self._measured(space, frozen, anyway=wait)
+        places, measured = self._measured(space, surface, frozen, anyway=wait)
         unknown = np.full(len(vectors), np.nan)
         points = chunk_points(
             space.snapshot.chunks,
             space.catalogue.documents,
             places,
-            topics=_topics(vectors, frozen),
-            labels=_labels(frozen),
+            topics=surface.topics(vectors),
+            labels=surface.labels,
             kept=measured.distortion.kept if measured is not None else unknown,
             hubness=measured.hubness if measured is not None else unknown,
         )
@@ -224,14 +230,14 @@ class Mapper:
             frame=points,
             vectors=vectors,
             asked=np.empty((0, vectors.shape[1]), np.float32),
-            projection="pca" if frozen is None else "umap",
+            projection=surface.projection,
             measured=measured.distortion if measured is not None else None,
             fitting=fitting,
-            notes=_notes(space, frozen, measured),
+            notes=notes_of(space, frozen, measured),
         )
 
     def _measured(
-        self, space: SearchSpace, frozen: FrozenMap | None, *, anyway: bool
+        self, space: SearchSpace, surface: Surface, frozen: FrozenMap | None, *, anyway: bool
     ) -> tuple[NDArray[np.float64], Measured | None]:
         """Places of an index's chunks, and what is known of them.
 
@@ -242,7 +248,7 @@ class Mapper:
         vectors = space.snapshot.vectors
         now = anyway or len(vectors) <= _AT_ONCE
         if frozen is None:
-            places = _place(vectors, frozen)(vectors)
+            places = surface.place(vectors)
             unknown = np.full(len(vectors), np.nan)
             return places, measure(vectors, places, unknown) if now else None
         path = measured_file(self._folder, frozen, vectors)
@@ -258,22 +264,6 @@ class Mapper:
         save_measured(path, found)
         return places, found
 
-    def _with_run(
-        self,
-        made: EmbeddingMap,
-        run: EvaluationRun,
-        config: PipelineConfig,
-        frozen: FrozenMap | None,
-    ) -> EmbeddingMap:
-        """The questions of a run as points; they also tell what is close to many."""
-        asked = self._models.encoder(config).encode_queries(run.table["text"].tolist())
-        chunks = made.chunks.assign(hubness=hubness(asked, made.vectors))
-        frame = pd.concat([chunks, made.questions], ignore_index=True)
-        points = _questions(run.table, asked, made.vectors, frozen)
-        note = f"hubness is by the {counted(len(asked), 'question')} of run {run.name!r}"
-        notes = (*(n for n in made.notes if not n.startswith("hubness")), note)
-        return replace(made, frame=frame, notes=notes).with_questions(points, asked)
-
 
 def _keep(path: Path, frozen: FrozenMap) -> None:
     """Save a map; among no landmarks nothing can be placed, and the next map is fitted anew."""
@@ -281,60 +271,6 @@ def _keep(path: Path, frozen: FrozenMap) -> None:
         save(path, frozen)
     else:
         path.unlink(missing_ok=True)
-
-
-def _with_case(made: EmbeddingMap, case: Case, frozen: FrozenMap | None) -> EmbeddingMap:
-    """The map with what one question's run says of every chunk, and the question itself."""
-    query, judged = case.scene.question.query, case.run.truth.holds is not None
-    asked = case.lab.vectors(case.scene, [query.text])
-    table = pd.DataFrame(
-        {
-            "query_id": [query.query_id],
-            "text": [query.text],
-            "lost_at": [case.run.lost_at if judged or case.run.truth.missing else pd.NA],
-        }
-    )
-    seen = replace(made, frame=looked_at(made.frame, case))
-    points = _questions(table, asked, made.vectors, frozen, role="question")
-    return seen.with_questions(points, asked)
-
-
-def _questions(
-    table: pd.DataFrame,
-    asked: Vectors,
-    vectors: Vectors,
-    frozen: FrozenMap | None,
-    *,
-    role: str = "",
-) -> pd.DataFrame:
-    return question_points(
-        table,
-        _place(vectors, frozen)(asked),
-        topics=_topics(asked, frozen),
-        labels=_labels(frozen),
-        role=role,
-    )
-
-
-def _place(vectors: Vectors, frozen: FrozenMap | None) -> Place:
-    """Where any vector stands: among the landmarks, or on the principal plane of the chunks."""
-    if frozen is not None:
-        return frozen.place
-    if not len(vectors):
-        return lambda some: np.zeros((len(some), 2))
-    plane = principal_plane(vectors)
-    reach = radius(plane.place(vectors)) or 1.0
-    return lambda some: plane.place(some) / reach
-
-
-def _topics(vectors: Vectors, frozen: FrozenMap | None) -> NDArray[np.int64]:
-    if frozen is None:
-        return np.full(len(vectors), -1, np.int64)
-    return assigned(vectors, frozen.centres)
-
-
-def _labels(frozen: FrozenMap | None) -> tuple[str, ...]:
-    return frozen.labels if frozen is not None else ()
 
 
 def _frozen_of(
@@ -349,29 +285,3 @@ def _frozen_of(
         centres=groups,
         labels=labels(atoms.texts, assigned(atoms.vectors, groups), len(groups)),
     )
-
-
-def _notes(
-    space: SearchSpace, frozen: FrozenMap | None, measured: Measured | None
-) -> tuple[str, ...]:
-    if frozen is None:
-        return ("principal components: the first picture, without topics; UMAP is not fitted yet",)
-    notes = [*frozen.notes]
-    fitted = set(frozen.documents)
-    hashes = space.catalogue.content_hashes
-    later = sum(hashes.get(doc_id) not in fitted for doc_id in space.snapshot.doc_ids)
-    if later:
-        notes.append(
-            f"{counted(later, 'document is', 'documents are')} not among the landmarks, because "
-            "they came or changed after the fit or had no room in it; refit=True fits anew, and "
-            "everything moves"
-        )
-    if measured is None:
-        notes.append("how many true neighbours are kept, and hubness, are not measured yet: ask "
-                     "with wait=True")  # fmt: skip
-    elif frozen.is_sentence.any():
-        notes.append(f"hubness is by {int(frozen.is_sentence.sum()):,} sentences, each against "
-                     "chunks of other documents")  # fmt: skip
-    else:
-        notes.append("hubness is undefined: there are no sentences and no questions to tell it by")
-    return tuple(notes)
