@@ -124,10 +124,14 @@ class Diagnoser:
         *,
         evidence: Given | None = None,
         expected: str | None = None,
-    ) -> Case:
-        """One question run to its context, without a diagnosis; the parameters are the same."""
-        question, _, _ = self._asked(asked, config, evidence=evidence, expected=expected)
-        return Case(self._lab, self._lab.run(self.scene(question, config, answers=False)))
+    ) -> tuple[Case, tuple[str, ...]]:
+        """One question run to its context, without a diagnosis, and what is to be said of it.
+
+        The parameters are those of `diagnose`.
+        """
+        question, _, notes = self._asked(asked, config, evidence=evidence, expected=expected)
+        run = self._lab.run(self.scene(question, config, answers=False))
+        return Case(self._lab, run), tuple(notes)
 
     def _asked(
         self,

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from whymiss.chunking import ChunkFunction
+    from whymiss.diagnosis.case import Case
     from whymiss.diagnosis.case_file import CaseFile
     from whymiss.diagnosis.locating import Given
     from whymiss.diagnosis.records import Diagnosis
@@ -598,13 +599,17 @@ class Workbench:
         StoreError : the kept map is damaged.
         """
         config = config or self.config
-        case = None
+        case: Case | None = None
+        notes: tuple[str, ...] = ()
         if question is not None:
-            case = self._diagnoser.case(question, config, evidence=evidence, expected=expected)
-        return self._mapper.map(
+            case, notes = self._diagnoser.case(
+                question, config, evidence=evidence, expected=expected
+            )
+        made = self._mapper.map(
             config, case=case, run=run, parameters=parameters, refit=refit, wait=wait,
             progress=progress,
         )  # fmt: skip
+        return replace(made, notes=(*notes, *made.notes)) if notes else made
 
     def space(self, config: PipelineConfig | None = None) -> SearchSpace:
         """What a configuration searches: its index and the documents, at their newest versions."""

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
 from click.testing import CliRunner, Result
 
 from whymiss.cli.neighbourhood import neighbours
@@ -35,8 +36,10 @@ RULE = "Staff may carry over ten days of leave into the next year if the manager
 
 
 def test_the_summary_and_the_tables_are_printed(
-    whymiss: Run, tmp_path: Path, hashing: None
+    whymiss: Run, tmp_path: Path, hashing: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # As wide as a pipe, also where something has set the width of a terminal.
+    monkeypatch.delenv("COLUMNS", raising=False)
     texts = {"leave_v1.md": RULE, "leave_v2.md": RULE.replace("ten", "five")}
     result = run("--store", store_of(whymiss, tmp_path, texts))
 

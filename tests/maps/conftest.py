@@ -19,7 +19,7 @@ from whymiss.workbench import Workbench
 
 
 @pytest.fixture
-def jobs(monkeypatch: pytest.MonkeyPatch) -> type[PlainJob]:
+def jobs(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[PlainJob]]:
     """The fits of this test: `jobs.made` are those that were started, `jobs.gate` holds them."""
 
     class Jobs(PlainJob):
@@ -28,7 +28,9 @@ def jobs(monkeypatch: pytest.MonkeyPatch) -> type[PlainJob]:
 
     Jobs.gate.set()
     monkeypatch.setattr("whymiss.maps.mapper.FitJob", Jobs)
-    return Jobs
+    yield Jobs
+    # Whoever still waits, because a test failed, would wait for ever.
+    Jobs.gate.set()
 
 
 @pytest.fixture

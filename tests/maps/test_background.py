@@ -52,7 +52,9 @@ def test_without_waiting_there_is_a_first_picture_at_once_and_the_fitted_map_lat
 def test_a_fit_that_runs_is_shared_by_all_who_ask(wb: Workbench, jobs: type[PlainJob]) -> None:
     jobs.gate.clear()
     maps: list[EmbeddingMap] = []
-    waiting = [threading.Thread(target=lambda: maps.append(wb.map())) for _ in range(3)]
+    waiting = [
+        threading.Thread(target=lambda: maps.append(wb.map()), daemon=True) for _ in range(3)
+    ]
     for thread in waiting:
         thread.start()
     asked = [wb.map(wait=False), wb.map(wait=False, refit=True)]
@@ -100,7 +102,7 @@ def test_who_waits_for_a_fit_that_is_cancelled_is_told(wb: Workbench, jobs: type
         except WhymissError as error:
             told.append(str(error))
 
-    thread = threading.Thread(target=wait)
+    thread = threading.Thread(target=wait, daemon=True)
     thread.start()
     while not jobs.made:
         time.sleep(0.01)

@@ -209,6 +209,8 @@ def test_evidence_and_expected_say_what_should_have_been_found(wb: Workbench) ->
         if said in wb.document(row.doc_id).text[row.start : row.end]
     ]
     nowhere = wb.map(question="How is it handled?", evidence="words that stand nowhere")
+    assert "words that stand nowhere" in nowhere.notes[0]
+    assert "words that stand nowhere" in repr(nowhere)
     assert "evidence" not in set(nowhere.chunks["role"])
     assert nowhere.questions["left_at"].isna().all()
 

@@ -83,12 +83,17 @@ def test_measures_are_kept_for_the_last_indexes_and_a_damaged_file_is_made_again
     path.write_bytes(path.read_bytes()[:700])
     pd.testing.assert_frame_equal(wb.map().frame, made.frame)
     monkeypatch.setattr(measured, "_KEPT", 2)
-    for size in (20, 24, 28):
-        wb.map(config=CONFIG.replace({"chunking.size": size}))
+    sizes = [CONFIG.replace({"chunking.size": size}) for size in (20, 60, 100)]
+    for config in sizes:
+        wb.map(config=config)
         wb.map()
     left = set(folder.glob("chunks-*.npz"))
     assert len(left) == 2
     assert path in left
+    # What is not known any more would have to be measured.
+    monkeypatch.setattr(module, "_AT_ONCE", 0)
+    known = [wb.map(config=config, wait=False).measured is not None for config in sizes]
+    assert known == [False, False, True]
 
 
 def test_measures_are_read_as_they_were_written(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from whymiss.projection import fitting as module
 from whymiss.projection.distortion import distortion
 from whymiss.projection.fitting import UmapParameters, fit_umap
 from whymiss.projection.pca import principal_plane
-from whymiss.projection.placing import radius
+from whymiss.projection.placing import radius, unit_radius
 
 
 def test_places_have_the_mean_zero_and_a_radius_of_one(fitted: Fitted) -> None:
@@ -63,6 +63,15 @@ def test_vectors_that_are_all_equal_are_fitted_and_part(n: int, fitted: Fitted) 
     assert places.shape == (n, 2)
     assert np.isfinite(places).all()
     assert len(np.unique(places, axis=0)) == n
+
+
+def test_islands_are_brought_near_before_the_map_is_scaled(
+    fitted: Fitted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    line = np.stack([np.arange(9.0), np.zeros(9)], axis=1)
+    monkeypatch.setattr(module, "brought_near", lambda places: line)
+    places = fit_umap(fitted.vectors[:9], UmapParameters())
+    np.testing.assert_allclose(places, unit_radius(line))
 
 
 def test_each_vector_is_its_own_first_neighbour_and_distances_are_exact() -> None:

@@ -11,17 +11,12 @@ from whymiss.explain.highlights import Mark, greatest, highlighted, legend
 from whymiss.explain.ledger import Contrast, Ledger, Part, Row, Standing
 from whymiss.explain.sentences import place_of, verdict
 from whymiss.pages.frame import page
-from whymiss.pages.markup import Child, Inline, Markup, foreign, join, table, tag, wide
+from whymiss.pages.markup import IN_NOTEBOOK, Child, Markup, foreign, join, table, tag, wide
 from whymiss.records import Chunk
 
 ROWS_SHOWN: Final = 12
 """Parts of a contrast that stand in a row of their own; the others are added up in one."""
 
-_STYLE: Final[Inline] = (
-    "border-collapse:collapse;margin:4px 0 12px 0",
-    "border:1px solid #888888;padding:2px 8px;vertical-align:top",
-    "text-align:left;font-weight:bold;padding:4px 0",
-)
 _NOTHING: Final = "–"
 _BOX: Final = "border-left:3px solid #888888;padding-left:8px;margin:8px 0"
 _STANDINGS: Final = ("Stage", "Chunk", "Rank", "Against", "Rank", "Margin", "Note")
@@ -80,7 +75,7 @@ def _standings(explanation: Explanation) -> Markup:
         f"Chunk {place_of(explanation.chunk)}, against {place_of(explanation.against)}; "
         f"decided at {decided}"
     )
-    return table(caption, _STANDINGS, rows, numeric=(1, 2, 3, 4, 5), style=_STYLE)
+    return table(caption, _STANDINGS, rows, numeric=(1, 2, 3, 4, 5), style=IN_NOTEBOOK)
 
 
 def _standing_row(chunk: Standing, against: Standing) -> list[Child]:
@@ -180,7 +175,7 @@ def _contrast(contrast: Contrast) -> Markup:
         f": {said}" if said else ""
     )
     headings = ("Part", "Chunk", "Against", "Difference", "From")
-    return table(caption, headings, cells, numeric=(1, 2, 3), style=_STYLE)
+    return table(caption, headings, cells, numeric=(1, 2, 3), style=IN_NOTEBOOK)
 
 
 def _row(row: Row) -> list[Child]:

@@ -47,7 +47,6 @@ class EmbeddingMap:
     measured: Distortion | None = None
     fitting: FitJob | None = None
     notes: tuple[str, ...] = ()
-    config_fingerprint: str = ""
 
     @property
     def chunks(self) -> pd.DataFrame:

@@ -4,16 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from whymiss.pages.markup import Child, Inline, Markup, foreign, join, number, table, tag
+from whymiss.pages.markup import IN_NOTEBOOK, Child, Markup, foreign, join, number, table, tag
 
 if TYPE_CHECKING:
     from whymiss.maps.embedding_map import EmbeddingMap
 
-_STYLE: Final[Inline] = (
-    "border-collapse:collapse;margin:4px 0 12px 0",
-    "border:1px solid #888888;padding:2px 8px;vertical-align:top",
-    "text-align:left;font-weight:bold;padding:4px 0",
-)
 _TOPICS_SHOWN: Final = 12
 
 
@@ -64,4 +59,4 @@ def _topics(shown: EmbeddingMap) -> Markup:
     ]
     more = len(shown.topics) - len(rows)
     caption = "Topics" + (f", the largest {len(rows)} of {len(shown.topics)}" if more > 0 else "")
-    return table(caption, ("Words", "Chunks", "Documents"), rows, numeric=(1, 2), style=_STYLE)
+    return table(caption, ("Words", "Chunks", "Documents"), rows, numeric=(1, 2), style=IN_NOTEBOOK)

@@ -8,16 +8,11 @@ import pandas as pd
 
 from whymiss.frames import short
 from whymiss.neighbourhood.shown import Shown, shown
-from whymiss.pages.markup import Child, Inline, Markup, foreign, join, number, table, tag
+from whymiss.pages.markup import IN_NOTEBOOK, Child, Markup, foreign, join, number, table, tag
 
 if TYPE_CHECKING:
     from whymiss.neighbourhood.report import Neighbourhood
 
-_STYLE: Final[Inline] = (
-    "border-collapse:collapse;margin:4px 0 12px 0",
-    "border:1px solid #888888;padding:2px 8px;vertical-align:top",
-    "text-align:left;font-weight:bold;padding:4px 0",
-)
 _WIDTH: Final = 160
 
 
@@ -26,7 +21,7 @@ def notebook_html(found: Neighbourhood) -> str:
     rows: list[list[Child]] = [list(line.split(": ", 1)) for line in found.told]
     pieces = [
         tag("p", tag("strong", found.headline)),
-        table("What stands near what", ("Part", "Found"), rows, style=_STYLE),
+        table("What stands near what", ("Part", "Found"), rows, style=IN_NOTEBOOK),
         *(_details(part) for part in shown(found)),
     ]
     # MathJax leaves this class alone, so that a price in dollars is no formula.
@@ -41,7 +36,7 @@ def _details(part: Shown) -> Markup:
     rows = [[_cell(value) for value in row] for row in part.frame.itertuples(index=False)]
     more = part.n - len(part.frame)
     rest = tag("p", f"and {more} more in ", tag("code", part.attribute)) if more else None
-    listed = table(part.title, headings, rows, numeric=numeric, style=_STYLE)
+    listed = table(part.title, headings, rows, numeric=numeric, style=IN_NOTEBOOK)
     return tag("details", tag("summary", f"{part.title} ({part.n})"), listed, rest)
 
 

@@ -28,6 +28,12 @@ Inline = tuple[str | None, str | None, str | None]
 """Inline styles of a table, its cells and its caption, for places without a style sheet."""
 
 PLAIN: Final[Inline] = (None, None, None)
+IN_NOTEBOOK: Final[Inline] = (
+    "border-collapse:collapse;margin:4px 0 12px 0",
+    "border:1px solid #888888;padding:2px 8px;vertical-align:top",
+    "text-align:left;font-weight:bold;padding:4px 0",
+)
+"""The look of tables below a notebook cell: a reopened notebook keeps no style sheet."""
 
 
 def tag(name: str, /, *children: Child, **attributes: str | None) -> Markup:

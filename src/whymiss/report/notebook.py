@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from whymiss.evaluation.run import EvaluationRun
-from whymiss.pages.markup import Child, Inline, Markup, foreign, join, table, tag
+from whymiss.pages.markup import IN_NOTEBOOK, Child, Markup, foreign, join, table, tag
 from whymiss.report.question import evidence_table
 from whymiss.report.record import Report
 from whymiss.report.tables import (
@@ -22,10 +22,6 @@ from whymiss.report.tables import (
 )
 from whymiss.report.worst import WorstQuestion
 
-_TABLE: Final = "border-collapse:collapse;margin:4px 0 12px 0"
-_CELL: Final = "border:1px solid #888888;padding:2px 8px;vertical-align:top"
-_CAPTION: Final = "text-align:left;font-weight:bold;padding:4px 0"
-_STYLE: Final[Inline] = (_TABLE, _CELL, _CAPTION)
 _IDS_SHOWN: Final = 5
 
 
@@ -41,21 +37,21 @@ def notebook_html(report: Report) -> str:
             f"Production readiness: {tally(report.checks)}",
             CHECKS,
             check_rows(report.checks),
-            style=_STYLE,
+            style=IN_NOTEBOOK,
         ),
         table(
             f"Measures with {confidence} intervals",
             SUMMARY,
             summary_rows(run),
             numeric=(1, 2, 3, 4, 5),
-            style=_STYLE,
+            style=IN_NOTEBOOK,
         ),
         table(
             "Questions whose evidence was lost, by stage",
             FAILURES,
             failure_rows(run, _ids),
             numeric=(1, 2),
-            style=_STYLE,
+            style=IN_NOTEBOOK,
         ),
         _worst(report.worst),
         *(_slices(run) if run.measures else ()),
@@ -71,21 +67,21 @@ def _worst(questions: Sequence[WorstQuestion]) -> Markup:
         [q.query_id, str(q.row["text"]), q.complaint, q.trace.trace_id[:12]] for q in questions
     ]
     headings = ("Question", "Text", "What went wrong", "Trace")
-    return table("Worst questions", headings, rows, style=_STYLE)
+    return table("Worst questions", headings, rows, style=IN_NOTEBOOK)
 
 
 def _slices(run: EvaluationRun) -> list[Markup]:
     measure = run.measures[0]
     rows = slice_rows(run, measure)
     body = table(
-        f"{measure} by tag, lowest first", SLICES, rows, numeric=(1, 2, 3, 4), style=_STYLE
+        f"{measure} by tag, lowest first", SLICES, rows, numeric=(1, 2, 3, 4), style=IN_NOTEBOOK
     )
     return [tag("details", tag("summary", f"Slices of {measure}"), body)]
 
 
 def _evidence(question: WorstQuestion) -> Markup:
     title = tag("summary", "Where the evidence of ", foreign(question.query_id), " was")
-    return tag("details", title, evidence_table(question, style=_STYLE))
+    return tag("details", title, evidence_table(question, style=IN_NOTEBOOK))
 
 
 def _ids(query_ids: Sequence[str]) -> str:
