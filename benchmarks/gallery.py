@@ -24,7 +24,7 @@ from whymiss.diagnosis.tables import funnel_table
 from whymiss.evaluation import EvaluationRun, Question, read_questions
 from whymiss.evaluation.boundaries import boundaries_frame
 from whymiss.evaluation.flow import flow_frame
-from whymiss.evaluation.timing import latency_frame
+from whymiss.evaluation.latency import latency_frame
 from whymiss.explain import Explanation
 from whymiss.maps.embedding_map import EmbeddingMap
 from whymiss.pages.boundaries import boundaries_html

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import ClassVar
 
 import pytest
-
-# Tests are imported by file: what they share is put in reach here.
-sys.path.insert(0, str(Path(__file__).parent))
-
 from mapping import PAGES, PlainJob, opened
 
 from whymiss.workbench import Workbench

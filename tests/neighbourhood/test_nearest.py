@@ -88,6 +88,7 @@ def test_blocks_of_one_row_give_the_same(rows: Any) -> None:
     whole = [f.rows.tolist() for f in neighbours(rows, k=3)], told(rows, 0.5)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "_BLOCK_BYTES", 1)
+        patch.setattr("whymiss.nearest._CELLS", 1)
         assert ([f.rows.tolist() for f in neighbours(rows, k=3)], told(rows, 0.5)) == whole
 
 

@@ -2,14 +2,7 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
 import pytest
-
-# Tests are imported by file: what they share is put in reach here.
-sys.path.insert(0, str(Path(__file__).parent))
-
 from clouds import Fitted, clustered
 
 from whymiss.projection.fitting import UmapParameters, fit_umap

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from whymiss.maps.looking import looked_at
-from whymiss.maps.measured import hubness
 from whymiss.maps.points import question_points
+from whymiss.neighbourhood.occurrence import shares
 from whymiss.text import counted
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def with_run(
     ----------
     asked : vectors of the run's questions, in the order of its table.
     """
-    chunks = made.chunks.assign(hubness=hubness(asked, made.vectors))
+    chunks = made.chunks.assign(hubness=shares(asked, made.vectors))
     frame = pd.concat([chunks, made.questions], ignore_index=True)
     note = f"hubness is by the {counted(len(asked), 'question')} of run {run.name!r}"
     notes = (*(n for n in made.notes if not n.startswith("hubness")), note)

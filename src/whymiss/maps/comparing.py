@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import pandas as pd
 
-from whymiss.projection.nearest import nearest_others
+from whymiss.nearest import nearest_others
 from whymiss.text import intersection_length
 
 if TYPE_CHECKING:

@@ -12,8 +12,8 @@ import pandas as pd
 
 from whymiss.errors import InvalidRecordError
 from whymiss.maps.comparing import compare
+from whymiss.nearest import nearest
 from whymiss.projection.distortion import Distortion, distortion
-from whymiss.projection.nearest import nearest
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -110,8 +110,7 @@ class EmbeddingMap:
         if k < 1:
             return pd.DataFrame(columns=list(EDGES))
         vector = self.vectors[row] if row < n else self.asked[row - n]
-        apart = np.array([row], np.int64), np.arange(n)
-        rows, cosines = nearest(vector[None], self.vectors, k, apart=apart)
+        rows, cosines = nearest(vector[None], self.vectors, k, without=[itself])
         away = ((self._places[:n] - self._places[row]) ** 2).sum(axis=1)
         drawn = set(np.argsort(np.where(itself, np.inf, away), kind="stable")[:k].tolist())
         return pd.DataFrame(

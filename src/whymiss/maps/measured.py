@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from whymiss.maps.frozen import DAMAGED, FrozenMap, save_arrays
+from whymiss.nearest import members
+from whymiss.neighbourhood.occurrence import shares
 from whymiss.projection.distortion import Distortion, distortion
-from whymiss.projection.nearest import nearest
 from whymiss.records import digest
 
 if TYPE_CHECKING:
@@ -21,8 +22,7 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
-NEAREST: Final = 10
-"""The k of k-occurrence."""
+_NOTHING: Final = np.empty(0, np.int64)
 
 _KEPT: Final = 24
 """Measured sets of chunks that stay on disk, the last used ones; all can be measured again."""
@@ -47,39 +47,6 @@ def measure(vectors: Vectors, places: Floats, hubness: Floats) -> Measured:
     return Measured(places=places, distortion=distortion(vectors, places), hubness=hubness)
 
 
-def hubness(
-    queries: Vectors,
-    vectors: Vectors,
-    *,
-    apart: tuple[NDArray[np.int64], NDArray[np.int64]] | None = None,
-) -> Floats:
-    """k-occurrence (Radovanović, Nanopoulos and Ivanović 2010) as a share of the queries.
-
-    Parameters
-    ----------
-    queries, vectors : unit vectors, shapes (n_queries, dimension) and (n, dimension).
-    apart : a number for each query and each vector: equal ones do not count for each other, such
-        as a sentence and the chunks of its own document.
-
-    Returns
-    -------
-    float64 array, shape (n,)
-        NaN where there are no queries.
-
-    Examples
-    --------
-    >>> rows = np.eye(12, dtype=np.float32)
-    >>> hubness(rows[:1], rows).sum()
-    np.float64(10.0)
-    """
-    if not len(queries) or not len(vectors):
-        return np.full(len(vectors), np.nan)
-    rows, _ = nearest(queries, vectors, min(NEAREST, len(vectors)), apart=apart)
-    counts = np.bincount(rows[rows >= 0], minlength=len(vectors))
-    share: Floats = counts / len(queries)
-    return share
-
-
 def sentence_hubness(frozen: FrozenMap, vectors: Vectors, documents: list[str]) -> Floats:
     """How many of a map's sentences, those of other documents, have each chunk near.
 
@@ -88,10 +55,12 @@ def sentence_hubness(frozen: FrozenMap, vectors: Vectors, documents: list[str]) 
     documents : the content hash of each chunk's document.
     """
     number = {content_hash: i for i, content_hash in enumerate(frozen.documents)}
-    own = np.array([number.get(content_hash, -1) for content_hash in documents], np.int64)
+    own = members(np.array([number.get(content_hash, -1) for content_hash in documents], np.int64))
     sentences = frozen.is_sentence
-    of = frozen.document_of[sentences].astype(np.int64)
-    return hubness(frozen.vectors[sentences], vectors, apart=(of, own))
+    of = frozen.document_of[sentences].tolist()
+    return shares(
+        frozen.vectors[sentences], vectors, without=[own.get(document, _NOTHING) for document in of]
+    )
 
 
 def measured_file(folder: Path, frozen: FrozenMap, vectors: Vectors) -> Path:

@@ -1,4 +1,4 @@
-"""Exact nearest rows by cosine, and all pairs above a cosine: blocks of matrix products."""
+"""Exact nearest rows as candidates, and all pairs of rows above a cosine."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import numpy as np
 
 from whymiss.candidates import Candidates, best_first
-from whymiss.retrieval.dense import cosines
-from whymiss.retrieval.space import rows_within
+from whymiss.nearest import DECIMALS, members
+from whymiss.nearest import nearest as nearest_rows
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -21,9 +21,6 @@ _BLOCK_BYTES: Final = 64 * 2**20
 
 _SLACK: Final = 1e-5
 """More than the float32 product of two unit vectors can err."""
-
-_DECIMALS: Final = 6
-"""As scores of dense retrieval: what differs less says nothing."""
 
 
 class Pairs(NamedTuple):
@@ -37,16 +34,7 @@ class Pairs(NamedTuple):
 def nearest(
     queries: Vectors, vectors: Vectors, *, k: int, without: Sequence[Any] | None = None
 ) -> list[Candidates]:
-    """The k rows nearest to each query, best first; equal cosines by row number.
-
-    Exact: a product of float32 matrices proposes the rows that can be among the first k, and those
-    are computed again one by one, so that neither blocks nor other rows change a result.
-
-    Parameters
-    ----------
-    queries, vectors : unit vectors, shapes (n_queries, dimension) and (n_rows, dimension).
-    without : for each query the rows that do not count for it (numbers, or anything that indexes
-        an array of rows); None where all do.
+    """The rows nearest to each query, best first, at most k; see `whymiss.nearest.nearest`.
 
     Examples
     --------
@@ -56,15 +44,8 @@ def nearest(
     """
     if not len(vectors):
         return [best_first([], []) for _ in queries]
-    everything = np.ones(len(vectors), bool)
-    found = []
-    for first, rough in _blocks(queries, vectors):
-        for at, scores in enumerate(rough, start=first):
-            if without is not None:
-                scores[without[at]] = -np.inf
-            near = rows_within(scores, everything, k, slack=_SLACK)
-            found.append(best_first(near, cosines(vectors[near], queries[at]), k))
-    return found
+    found = nearest_rows(queries, vectors, min(k, len(vectors)), without=without)
+    return [Candidates(*near).where(near[0] >= 0) for near in zip(*found, strict=True)]
 
 
 def neighbours(
@@ -78,10 +59,8 @@ def neighbours(
     """
     if groups is None:
         return nearest(vectors, vectors, k=k, without=range(len(vectors)))
-    order = np.argsort(groups, kind="stable")
-    bounds = np.flatnonzero(np.diff(groups[order])) + 1
-    members = {int(groups[rows[0]]): rows for rows in np.split(order, bounds) if len(rows)}
-    return nearest(vectors, vectors, k=k, without=[members[int(group)] for group in groups])
+    own = members(groups)
+    return nearest(vectors, vectors, k=k, without=[own[int(group)] for group in groups])
 
 
 def pairs_above(vectors: Vectors, cosine: float) -> Iterator[Pairs]:
@@ -121,5 +100,5 @@ def _paired(
     for at in range(0, len(first), width):
         part = slice(at, at + width)
         products = vectors[first[part]].astype(np.float64) * vectors[second[part]]
-        found[part] = np.round(products.sum(axis=1), _DECIMALS)
+        found[part] = np.round(products.sum(axis=1), DECIMALS)
     return found

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from whymiss.neighbourhood.nearest import nearest
+from whymiss.nearest import nearest
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -33,9 +33,35 @@ def occurrences(
     (np.int64(10), np.True_)
     """
     found = np.zeros((len(queries), len(vectors)), bool)
-    for one, near in zip(found, nearest(queries, vectors, k=NEAREST, without=without), strict=True):
-        one[near.rows] = True
+    asked, near = _first(queries, vectors, without)
+    found[asked, near] = True
     return found
+
+
+def shares(
+    queries: Vectors, vectors: Vectors, *, without: Sequence[Any] | None = None
+) -> NDArray[np.float64]:
+    """N_k of each row as a share of the queries, shape (n_rows,); NaN without queries.
+
+    >>> rows = np.eye(12, dtype=np.float32)
+    >>> shares(rows[:1], rows).sum()
+    np.float64(10.0)
+    """
+    if not len(queries):
+        return np.full(len(vectors), np.nan)
+    _, near = _first(queries, vectors, without)
+    return np.bincount(near, minlength=len(vectors)) / len(queries)
+
+
+def _first(
+    queries: Vectors, vectors: Vectors, without: Sequence[Any] | None
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Pairs of a query and a row that is among its first ten."""
+    if not len(vectors):
+        return np.empty(0, np.int64), np.empty(0, np.int64)
+    rows, _ = nearest(queries, vectors, min(NEAREST, len(vectors)), without=without)
+    counting = rows >= 0
+    return np.nonzero(counting)[0], rows[counting]
 
 
 def skewness(counts: NDArray[Any]) -> float:

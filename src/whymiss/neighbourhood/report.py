@@ -19,7 +19,7 @@ from whymiss.neighbourhood.gaps import Gaps
 from whymiss.neighbourhood.ground import Ground
 from whymiss.neighbourhood.hubs import Hubs
 from whymiss.neighbourhood.links import Link, Links
-from whymiss.neighbourhood.page import notebook_html
+from whymiss.neighbourhood.notebook import notebook_html
 from whymiss.text import counted
 
 if TYPE_CHECKING:

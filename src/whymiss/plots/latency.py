@@ -23,7 +23,7 @@ def latency_bars(latency: pd.DataFrame) -> Figure:
 
     Parameters
     ----------
-    latency : one row per stage, as `evaluation.timing.latency_frame` gives it.
+    latency : one row per stage, as `evaluation.latency.latency_frame` gives it.
 
     Raises
     ------

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from whymiss.projection.nearest import nearest_others
+from whymiss.nearest import nearest_others
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

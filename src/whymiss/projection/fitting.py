@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from whymiss.errors import ConfigError
+from whymiss.nearest import nearest
 from whymiss.projection.islands import brought_near
-from whymiss.projection.nearest import nearest
 from whymiss.projection.pca import principal_plane
 from whymiss.projection.placing import unit_radius
 

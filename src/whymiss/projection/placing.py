@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from whymiss.projection.nearest import nearest
+from whymiss.nearest import nearest
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

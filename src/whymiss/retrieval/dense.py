@@ -11,6 +11,7 @@ from whymiss.candidates import Candidates, best_first
 from whymiss.config import IndexConfig, RetrievalConfig
 from whymiss.errors import ModelMismatchError
 from whymiss.index import search_ann
+from whymiss.nearest import DECIMALS
 from whymiss.records import Query, Ranking
 from whymiss.retrieval.space import SearchSpace, rows_within
 
@@ -19,9 +20,6 @@ if TYPE_CHECKING:
 
     from whymiss.protocols import Encoder, Vectors
     from whymiss.retrieval.space import Mask
-
-_DECIMALS: Final = 6
-"""Scores are rounded here: what differs less says nothing, and ties by place."""
 
 _QUERIES_AT_ONCE: Final = 64
 """Questions in one matrix product: more would only take memory."""
@@ -126,5 +124,5 @@ class DenseRetriever:
 def cosines(vectors: Vectors, query: Vectors) -> NDArray[np.float64]:
     """Cosine of each unit vector with the query's, row by row: equal rows have equal scores."""
     products = vectors.astype(np.float64) * query.astype(np.float64)
-    rounded: NDArray[np.float64] = np.round(products.sum(axis=1), _DECIMALS)
+    rounded: NDArray[np.float64] = np.round(products.sum(axis=1), DECIMALS)
     return rounded

@@ -14,7 +14,7 @@ from whymiss.diagnosis.causes.cause import Cause, Look, Patch, fine, unknown
 from whymiss.diagnosis.edits import cut, embed, with_rows
 from whymiss.diagnosis.scene import Scene
 from whymiss.neighbourhood.ground import FEWEST_QUESTIONS, NEAR_DUPLICATE
-from whymiss.neighbourhood.occurrence import HUB_SHARE, NEAREST, occurrences
+from whymiss.neighbourhood.occurrence import HUB_SHARE, NEAREST, shares
 from whymiss.records import Chunk, Clause, Document, Span
 from whymiss.retrieval.editing import revectored_space
 from whymiss.text import counted
@@ -317,8 +317,7 @@ def hub(case: Case) -> Look:
         n = 0 if case.sentinels is None else len(case.sentinels)
         return unknown(f"{n} other questions are too few to tell what is close to many; "
                        f"{_LEAST_SENTINELS} are needed")  # fmt: skip
-    near = occurrences(case.sentinels, case.scene.space.snapshot.vectors)
-    share = near.sum(axis=0) / len(case.sentinels)
+    share = shares(case.sentinels, case.scene.space.snapshot.vectors)
     usual = float(np.median(share[case.run.ordered.rows]))
     hubs = set(np.flatnonzero(share >= max(HUB_SHARE, HUB_TIMES * usual)).tolist())
     in_front = [row for row in case.ahead if row in hubs]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -24,30 +25,29 @@ _SLACK: Final = 1e-5
 
 _PAIRS: Final = 50_000
 
+DECIMALS: Final = 6
+"""Cosines are rounded here: what differs less says nothing."""
+
 
 def nearest(
-    vectors: Vectors,
-    among: Vectors,
-    k: int,
-    *,
-    apart: tuple[NDArray[np.integer[Any]], NDArray[np.integer[Any]]] | None = None,
+    vectors: Vectors, among: Vectors, k: int, *, without: Sequence[Any] | None = None
 ) -> tuple[Rows, NDArray[np.float64]]:
     """For each vector the k nearest of `among`, nearest first; equal ones by row.
 
     A row's result depends on that row and `among` alone, to the last bit: not on what else is
-    asked in the same call.
+    asked in the same call. Cosines are rounded as scores of dense retrieval are.
 
     Parameters
     ----------
     vectors, among : unit vectors, float32, shapes (n, dimension) and (m, dimension).
     k : at most m.
-    apart : a number for each of `vectors` and for each of `among`; those of equal numbers are no
-        neighbours. See `nearest_others`.
+    without : for each vector the rows of `among` that do not count for it (numbers, a mask, or
+        anything that indexes an array of rows); None where all do.
 
     Returns
     -------
     rows, cosines
-        Both of shape (n, k); where fewer than k may be neighbours, row -1 with the cosine -inf.
+        Both of shape (n, k); where fewer than k count, row -1 with the cosine -inf.
 
     Raises
     ------
@@ -69,8 +69,9 @@ def nearest(
     for first in range(0, n, step):
         some = slice(first, min(n, first + step))
         rough = vectors[some] @ among.T
-        if apart is not None:
-            rough[apart[0][some, None] == apart[1]] = -np.inf
+        if without is not None:
+            for row, out in zip(rough, without[some], strict=True):
+                row[out] = -np.inf
         asked, found = np.nonzero(rough >= _floors(rough, k)[:, None])
         exact = _products(vectors[some], among, asked, found)
         exact[rough[asked, found] == -np.inf] = -np.inf
@@ -89,8 +90,18 @@ def nearest_others(vectors: Vectors, k: int) -> tuple[Rows, NDArray[np.float64]]
     >>> nearest_others(points, 1)[0].ravel().tolist()
     [2, 2, 0]
     """
-    numbers = np.arange(len(vectors))
-    return nearest(vectors, vectors, k, apart=(numbers, numbers))
+    return nearest(vectors, vectors, k, without=range(len(vectors)))
+
+
+def members(groups: NDArray[np.integer[Any]]) -> dict[int, Rows]:
+    """The rows of each group, by its number.
+
+    >>> {group: rows.tolist() for group, rows in members(np.array([4, 0, 4])).items()}
+    {0: [1], 4: [0, 2]}
+    """
+    order = np.argsort(groups, kind="stable")
+    bounds = np.flatnonzero(np.diff(groups[order])) + 1
+    return {int(groups[rows[0]]): rows for rows in np.split(order, bounds) if len(rows)}
 
 
 def _floors(rough: NDArray[np.float32], k: int) -> NDArray[np.float32]:
@@ -112,6 +123,6 @@ def _products(vectors: Vectors, among: Vectors, asked: Rows, found: Rows) -> NDA
     exact = np.empty(len(asked), np.float64)
     for first in range(0, len(asked), _PAIRS):
         some = slice(first, first + _PAIRS)
-        pairs = vectors[asked[some]] * among[found[some]]
-        exact[some] = pairs.sum(axis=1, dtype=np.float64)
+        pairs = vectors[asked[some]].astype(np.float64) * among[found[some]]
+        exact[some] = np.round(pairs.sum(axis=1), DECIMALS)
     return exact

@@ -10,17 +10,17 @@ from clouds import FEW, same_bits, spread
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from whymiss import nearest as module
 from whymiss.errors import InvalidRecordError
-from whymiss.projection import nearest as module
-from whymiss.projection.nearest import nearest, nearest_others
+from whymiss.nearest import members, nearest, nearest_others
 
 
 def by_hand(
     vector: Any, among: Any, k: int, without: set[int] | None = None
 ) -> tuple[list[int], list[float]]:
     """One row's result by sorting all pairs: by cosine, then by row, padded with -1 and -inf."""
-    # The product of two float32 numbers is rounded once, then they are added up exactly enough.
-    cosines = [float((vector * other).astype(np.float64).sum()) for other in among]
+    pairs = [vector.astype(np.float64) * other.astype(np.float64) for other in among]
+    cosines = [round(float(pair.sum()), 6) for pair in pairs]
     order = sorted(set(range(len(among))) - (without or set()), key=lambda i: (-cosines[i], i))[:k]
     missing = k - len(order)
     return order + [-1] * missing, [cosines[i] for i in order] + [-np.inf] * missing
@@ -40,17 +40,14 @@ def test_neighbours_are_those_of_brute_force_and_equal_ones_go_by_row(
 
 
 @given(FEW, FEW, st.data())
-def test_those_of_an_equal_number_are_no_neighbours_and_too_few_leave_gaps(
+def test_rows_that_do_not_count_are_no_neighbours_and_too_few_leave_gaps(
     vectors: Any, among: Any, data: st.DataObject
 ) -> None:
     k = data.draw(st.integers(1, len(among)))
-    mine, theirs = (
-        np.array(data.draw(st.lists(st.integers(-1, 2), min_size=len(v), max_size=len(v))))
-        for v in (vectors, among)
-    )
-    rows, cosines = nearest(vectors, among, k, apart=(mine, theirs))
+    out = [data.draw(st.sets(st.integers(0, len(among) - 1), max_size=len(among))) for _ in vectors]
+    rows, cosines = nearest(vectors, among, k, without=[sorted(some) for some in out])
     for i, vector in enumerate(vectors):
-        order, values = by_hand(vector, among, k, set(np.flatnonzero(theirs == mine[i]).tolist()))
+        order, values = by_hand(vector, among, k, out[i])
         assert rows[i].tolist() == order
         assert cosines[i].tolist() == pytest.approx(values, abs=1e-12)
 
@@ -94,14 +91,15 @@ def test_a_rows_result_is_the_same_to_the_last_bit_whatever_else_is_asked(
     assert same_bits(cosines, whole[1][some])
 
 
-def test_numbers_that_keep_apart_go_with_their_rows_from_block_to_block(
+def test_what_does_not_count_goes_with_its_row_from_block_to_block(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     vectors, numbers = spread(50), np.arange(50) % 7
-    whole = nearest(vectors, vectors, 45, apart=(numbers, numbers))
+    own = [members(numbers)[number] for number in numbers.tolist()]
+    whole = nearest(vectors, vectors, 45, without=own)
     assert (whole[0] == -1).any()
     monkeypatch.setattr(module, "_CELLS", 3 * 50)
-    parts = nearest(vectors, vectors, 45, apart=(numbers, numbers))
+    parts = nearest(vectors, vectors, 45, without=own)
     assert same_bits(parts[0], whole[0])
     assert same_bits(parts[1], whole[1])
 

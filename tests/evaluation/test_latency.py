@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from whymiss.errors import InvalidRecordError
+from whymiss.evaluation.latency import ALL_STAGES, LATENCY, latency_frame
 from whymiss.evaluation.measures.latency import latency_percentile
-from whymiss.evaluation.timing import ALL_STAGES, LATENCY, latency_frame
 from whymiss.frames import traces_frame
 from whymiss.records import Trace
 from whymiss.stages import STAGES
