@@ -4,8 +4,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 STORE ?= .whymiss
 CORPUS := data/helpdesk/docs
-# Jupyter refuses to run as root unless told; in a container there is often nobody else.
-ROOT_IN_A_CONTAINER := $(if $(filter 0,$(shell id -u)),--allow-root)
+# Tests have stores of their own: the corpus and nothing else, and a copy that notebooks add to.
+TESTED := build/helpdesk
+PLAYED := build/notebooks
 # No network at run time and nothing sent anywhere; pip is not concerned.
 export HF_HUB_OFFLINE = 1
 export TRANSFORMERS_OFFLINE = 1
@@ -20,7 +21,7 @@ help: ## List the commands
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
 
 lab: $(VENV)/.lab ingest ## Set up, ingest the bundled corpus, open JupyterLab on the first notebook
-	WHYMISS_STORE=$(abspath $(STORE)) $(BIN)/jupyter lab $(ROOT_IN_A_CONTAINER) notebooks/00_start_here.ipynb
+	$(BIN)/whymiss lab --store $(STORE)
 
 demo: $(VENV)/.lab ## The same walk in the terminal
 	$(BIN)/whymiss demo --corpus $(CORPUS) --store $(STORE)
@@ -28,10 +29,13 @@ demo: $(VENV)/.lab ## The same walk in the terminal
 ingest: $(VENV)/.lab ## Bring the store up to date with the bundled corpus
 	$(BIN)/whymiss ingest $(CORPUS) --store $(STORE)
 
-test: $(VENV)/.test ## Set up and run all tests: code, docstrings, notebooks
-	$(BIN)/python -m pytest tests src --doctest-modules
-	$(MAKE) ingest
-	$(BIN)/python -m pytest notebooks --nbval-lax --nbval-current-env --nbval-cell-timeout 120
+test: $(VENV)/.test ## Set up and run all tests: code, docstrings, panels in a browser, notebooks
+	$(BIN)/whymiss ingest $(CORPUS) --store $(TESTED)
+	WHYMISS_HELPDESK_STORE=$(abspath $(TESTED)) \
+	  $(BIN)/python -m pytest tests src --doctest-modules
+	test -d $(PLAYED) || cp -R $(TESTED) $(PLAYED)
+	WHYMISS_STORE=$(abspath $(PLAYED)) \
+	  $(BIN)/python -m pytest notebooks --nbval-lax --nbval-current-env --nbval-cell-timeout 120
 
 lint: $(VENV)/.test ## Formatting, types and layers only
 	$(BIN)/ruff check .
@@ -51,5 +55,5 @@ $(VENV)/.test: $(VENV)/.lab
 	touch $@
 
 clean: ## Remove the virtual environment, the store and all caches
-	rm -rf $(VENV) $(STORE) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(STORE) $(TESTED) $(PLAYED) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -16,21 +16,18 @@ every chunk read by itself, so that a changed one is read as the others are.
 from __future__ import annotations
 
 import argparse
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 
-import whymiss
-from labelled_sets import read
+from labelled_corpus import LabelledCorpus, add_options
 from reporting import report
-from whymiss import Document, PipelineConfig, Workbench
+from whymiss import Workbench
 from whymiss.batch import Batch
-from whymiss.evaluation import Question, pin, read_questions
+from whymiss.evaluation import Question
 from whymiss.evaluation.statistics import bootstrap_mean, mean_interval, sign_flip_test
 from whymiss.explain import explain
 from whymiss.explain.words import Word, without, words_of
@@ -243,37 +240,21 @@ def measure(
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--corpus", type=Path, help="a folder, or a corpus.jsonl")
-    parser.add_argument("--questions", type=Path, help="questions in our format")
-    parser.add_argument("--set", help="a labelled set instead")
-    parser.add_argument("--data", type=Path, help="the folder of the labelled sets")
-    parser.add_argument("--store", type=Path, help="kept and used again; by default thrown away")
-    parser.add_argument("--name", help="of the set in the table and the result's file")
+    add_options(parser, name_help="of the set in the table and the result's file")
     parser.add_argument("--stages", default=",".join(STAGES))
     parser.add_argument("--cases", type=int, default=150, help="outranked questions, at most")
     parser.add_argument("--draws", type=int, default=10, help="of random words, each question")
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
-    source: Path | list[Document]
-    if args.set:
-        source, questions = read(args.set, args.data)
-    else:
-        source, questions = args.corpus, read_questions(args.questions)
-    name = args.name or args.set or args.corpus.name
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        whymiss.open(args.store or folder, config=PipelineConfig()) as workbench,
-    ):
-        workbench.ingest(source, allowed=["*"])
-        asked = [q for q in questions if q.evidence and not q.unanswerable]
-        wanted = sorted({s.doc_id for q in asked for spans in q.evidence for s in spans})
-        labelled = pin(asked, workbench._spaces.documents(wanted).values()).sound
+    corpus = LabelledCorpus.of(args)
+    with corpus.opened() as workbench:
+        labelled = corpus.judged(workbench)
         rows = [
-            measure(workbench, labelled, name=name, stage=stage, cases=args.cases,
+            measure(workbench, labelled, name=corpus.name, stage=stage, cases=args.cases,
                     draws=args.draws, seed=args.seed)
             for stage in args.stages.split(",")
         ]  # fmt: skip
-    report(f"deletion_{name}", rows)
+    report(f"deletion_{corpus.name}", rows)
 
 
 if __name__ == "__main__":

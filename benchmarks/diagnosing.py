@@ -11,32 +11,20 @@ and must give the same bytes as a case file.
 from __future__ import annotations
 
 import argparse
-import tempfile
-import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 
-import whymiss
-from labelled_sets import read
+from labelled_corpus import LabelledCorpus, add_options
 from reporting import save
-from whymiss import Document, Workbench
+from timing import percentiles, timed
+from whymiss import Workbench
 from whymiss.diagnosis.case_file import to_json
 from whymiss.diagnosis.records import Diagnosis
-from whymiss.evaluation import Question, pin, read_questions
-
-T = TypeVar("T")
-
-
-def timed(work: Callable[[], T]) -> tuple[T, float]:
-    """What some work gives, and its wall seconds."""
-    start = time.perf_counter()
-    result = work()
-    return result, time.perf_counter() - start
+from whymiss.evaluation import Question
 
 
 def lost(workbench: Workbench, questions: Sequence[Question]) -> list[Question]:
@@ -83,41 +71,19 @@ def measure(workbench: Workbench, questions: Sequence[Question], n: int) -> dict
     }
 
 
-def percentiles(values: Sequence[float]) -> dict[str, float]:
-    """Median and 95th percentile."""
-    p50, p95 = np.percentile(values, [50, 95])
-    return {"p50": float(p50), "p95": float(p95)}
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--corpus", type=Path, help="a folder, or a corpus.jsonl")
-    parser.add_argument("--questions", type=Path, help="questions in our format")
-    parser.add_argument("--set", help="a labelled set instead")
-    parser.add_argument("--data", type=Path, help="the folder of the labelled sets")
-    parser.add_argument("--store", type=Path, help="kept and used again; by default thrown away")
-    parser.add_argument("--name", help="of the result's file")
+    add_options(parser)
     parser.add_argument("--n", type=int, default=30)
     args = parser.parse_args()
-    source: Path | list[Document]
-    if args.set:
-        source, questions = read(args.set, args.data)
-    else:
-        source, questions = args.corpus, read_questions(args.questions)
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        whymiss.open(args.store or folder) as workbench,
-    ):
-        workbench.ingest(source, allowed=["*"])
-        labelled = [q for q in questions if q.evidence and not q.unanswerable]
-        wanted = sorted({s.doc_id for q in labelled for spans in q.evidence for s in spans})
-        sound = pin(labelled, workbench._spaces.documents(wanted).values()).sound
+    corpus = LabelledCorpus.of(args)
+    with corpus.opened() as workbench:
         # Documents of these sets belong to nobody in particular.
-        asked = [replace(q, documents={}) for q in sound]
+        asked = [replace(q, documents={}) for q in corpus.judged(workbench)]
         found = measure(workbench, asked, args.n)
     for name, value in found.items():
         print(f"{name}: {value}")
-    save(f"diagnosing_{args.name or args.set or args.corpus.name}", found)
+    save(f"diagnosing_{corpus.name}", found)
 
 
 if __name__ == "__main__":

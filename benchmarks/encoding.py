@@ -12,8 +12,8 @@ from __future__ import annotations
 
 import argparse
 import random
-import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -21,6 +21,7 @@ import numpy as np
 
 from labelled_sets import read
 from reporting import report
+from timing import seconds
 from whymiss.chunking import make_chunker
 from whymiss.config import ChunkingConfig, EmbeddingConfig
 from whymiss.embedding import SentenceTransformersEncoder, locate_model
@@ -70,13 +71,6 @@ def tokens_read(encoder: SentenceTransformersEncoder, texts: Sequence[str]) -> i
     return sum(min(n + special, encoder.max_tokens) for n in encoder.tokenizer.count(texts))
 
 
-def seconds(encode: Encode, texts: list[str]) -> tuple[float, float]:
-    """Of wall time, and of processor time over all threads, which other processes disturb less."""
-    start = time.perf_counter(), time.process_time()
-    encode(texts)
-    return time.perf_counter() - start[0], time.process_time() - start[1]
-
-
 def cosines(one: Vectors, other: Vectors) -> Vectors:
     """Of two vectors in the same row, whatever their lengths, in double precision."""
     a, b = one.astype(np.float64), other.astype(np.float64)
@@ -94,7 +88,7 @@ def compared(
         order = list(encoders)
         # Nobody always runs first.
         for key in order if number % 2 == 0 else order[::-1]:
-            taken[key].append(seconds(encoders[key], texts))
+            taken[key].append(seconds(partial(encoders[key], texts)))
     rows = []
     for key in encoders:
         same = cosines(vectors[key], vectors["peer"])

@@ -17,16 +17,16 @@ from __future__ import annotations
 import argparse
 import sqlite3
 import tempfile
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 import whymiss
 from labelled_sets import read
 from reporting import report
+from timing import timed
 from whymiss import Document, PipelineConfig, Workbench
 from whymiss.config import EmbeddingConfig
 from whymiss.embedding import SentenceTransformersEncoder
@@ -43,15 +43,6 @@ GRID: Final = {
     "retrieval.fusion": ["rrf", "weighted"],
     "retrieval.dense_weight": [0.2, 0.4, 0.6, 0.8],
 }
-
-T = TypeVar("T")
-
-
-def timed(work: Callable[[], T]) -> tuple[T, float]:
-    """What some work gives, and its wall seconds."""
-    start = time.perf_counter()
-    result = work()
-    return result, time.perf_counter() - start
 
 
 def everything(data: Path) -> tuple[list[Document], list[Question]]:

@@ -113,14 +113,6 @@ def share(outcomes: Sequence[bool]) -> dict[str, Any] | None:
     return {"share": found.estimate, "low": found.low, "high": found.high}
 
 
-def percentiles(values: Sequence[float]) -> dict[str, float] | None:
-    """Median and 95th percentile."""
-    if not values:
-        return None
-    p50, p95 = np.percentile(values, [50, 95])
-    return {"p50": float(p50), "p95": float(p95)}
-
-
 def show(found: dict[str, Any]) -> None:
     """The tables of a measurement."""
     print(f"\n{found['n_documents']} documents, {found['n_chunks']} chunks, "

@@ -20,17 +20,15 @@ from __future__ import annotations
 
 import argparse
 import json
-import tempfile
-import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 
-import whymiss
 from fault_rescues import Searched, searched, tally
 from fault_scores import (
     NOTHING,
@@ -38,13 +36,13 @@ from fault_scores import (
     by_fault,
     confusion,
     double_scores,
-    percentiles,
     scores,
     show,
 )
-from labelled_sets import read
+from labelled_corpus import LabelledCorpus, add_options
 from reporting import save
-from whymiss import Document, PipelineConfig, Workbench
+from timing import percentiles, timed
+from whymiss import Document, Workbench
 from whymiss.diagnosis.case import Case
 from whymiss.diagnosis.diagnosing import diagnose, rules_alone
 from whymiss.diagnosis.faults import (
@@ -60,7 +58,7 @@ from whymiss.diagnosis.lab import Lab
 from whymiss.diagnosis.rebuilding import Rebuilds
 from whymiss.diagnosis.records import Diagnosis
 from whymiss.diagnosis.scene import Scene
-from whymiss.evaluation import EvidenceSpan, Question, pin, read_questions
+from whymiss.evaluation import EvidenceSpan, Question
 
 PAIRS_TRIED: Final = 40
 
@@ -71,12 +69,13 @@ class Bench:
     def __init__(self, workbench: Workbench, questions: Sequence[Question], seed: int) -> None:
         self.workbench = workbench
         self.seed = seed
-        asked = [q for q in questions if q.evidence and not q.unanswerable]
         texts = [d.text for d in _documents(workbench)]
         # Where the words of the evidence stand twice, the label is incomplete, and the question is
         # not lost when one of the places is.
-        self.questions = [q for q in asked if all(_once(texts, s) for e in q.evidence for s in e)]
-        self.left_out = len(asked) - len(self.questions)
+        self.questions = [
+            q for q in questions if all(_once(texts, s) for spans in q.evidence for s in spans)
+        ]
+        self.left_out = len(questions) - len(self.questions)
         self.lab = Lab()
         self.rebuilds = Rebuilds()
         self._texts = tuple(question.query.text for question in self.questions)
@@ -162,9 +161,7 @@ def judged(case: PlantedCase) -> tuple[Verdict, Diagnosis, Case]:
     """What the diagnosis and the rules say of a case; each with a laboratory of its own."""
     question = case.scene.question
     lab = Lab()
-    started = time.perf_counter()
-    said = diagnose(case.scene, lab=lab)
-    seconds = time.perf_counter() - started
+    said, seconds = timed(lambda: diagnose(case.scene, lab=lab))
     rules = rules_alone(case.scene, lab=Lab())
     causes, stages = zip(*case.keys, strict=True)
     verdict = Verdict(
@@ -209,12 +206,12 @@ def single_faults(bench: Bench, plan: Plan) -> Singles:
             verdict, diagnosis, suspected = judged(case)
             mine.append(verdict)
             if number % plan.repairs_every == 0:
-                started = time.perf_counter()
-                found = searched(
-                    f"{verdict.question}: {fault.name}", diagnosis, suspected,
+                search = partial(
+                    searched, f"{verdict.question}: {fault.name}", diagnosis, suspected,
                     rebuilds=bench.rebuilds, rebuild=plan.rebuild,
                 )  # fmt: skip
-                made.repair_seconds.append(time.perf_counter() - started)
+                found, seconds = timed(search)
+                made.repair_seconds.append(seconds)
                 made.repairs.append(found)
         made.verdicts.extend(mine)
         right = sum(v.cause == v.causes[0] for v in mine)
@@ -260,12 +257,7 @@ def named(names: str) -> tuple[Fault, ...]:
 def arguments() -> argparse.Namespace:
     """What the command line asks for."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--corpus", type=Path, help="a folder, or a corpus.jsonl")
-    parser.add_argument("--questions", type=Path, help="questions in our format")
-    parser.add_argument("--set", help="a labelled set instead")
-    parser.add_argument("--data", type=Path, help="the folder of the labelled sets")
-    parser.add_argument("--store", type=Path, help="kept and used again; by default thrown away")
-    parser.add_argument("--name", help="of the result's file")
+    add_options(parser)
     parser.add_argument("--cases", type=int, default=5, help="of each fault")
     parser.add_argument("--tries", type=int, default=60, help="questions tried for each fault")
     parser.add_argument("--pairs", type=int, default=PAIRS_TRIED)
@@ -282,29 +274,19 @@ def arguments() -> argparse.Namespace:
 
 def main() -> None:
     args = arguments()
-    source: Path | list[Document]
-    if args.set:
-        source, questions = read(args.set, args.data)
-    else:
-        source, questions = args.corpus, read_questions(args.questions)
+    corpus = LabelledCorpus.of(args)
     plan = Plan(
         faults=args.faults, n=args.cases, tries=args.tries, n_pairs=args.pairs,
         n_controls=args.controls, repairs_every=args.repairs_every, rebuild=args.rebuild,
     )  # fmt: skip
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        whymiss.open(args.store or folder, config=PipelineConfig()) as workbench,
-    ):
-        workbench.ingest(source, allowed=["*"])
-        wanted = sorted({s.doc_id for q in questions for spans in q.evidence for s in spans})
-        labelled = pin(questions, workbench._spaces.documents(wanted).values()).sound
-        found, cases = measure(Bench(workbench, labelled, args.seed), plan)
+    with corpus.opened() as workbench:
+        bench = Bench(workbench, corpus.judged(workbench), args.seed)
+        found, cases = measure(bench, plan)
     show(found)
     if args.cases_file:
         lines = [json.dumps(asdict(verdict)) + "\n" for verdict in cases]
         args.cases_file.write_text("".join(lines), encoding="utf-8")
-    name = args.name or args.set or args.corpus.name
-    save(f"faults_{name}{'_rebuild' if args.rebuild else ''}", found)
+    save(f"faults_{corpus.name}{'_rebuild' if args.rebuild else ''}", found)
 
 
 if __name__ == "__main__":

@@ -19,9 +19,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,22 +30,14 @@ from sklearn.neighbors import NearestNeighbors
 import whymiss
 from labelled_sets import read
 from reporting import save
+from timing import timed
 from whymiss import PipelineConfig, Workbench
 from whymiss.maps.embedding_map import EmbeddingMap
 from whymiss.records import digest
 
-T = TypeVar("T")
-
 _SEED = 42
 _NEIGHBOURS = 10
 _STRATEGY = {"chunking.strategy": "recursive"}
-
-
-def timed(work: Callable[[], T]) -> tuple[T, float]:
-    """What some work gives, and its wall seconds."""
-    start = time.perf_counter()
-    result = work()
-    return result, time.perf_counter() - start
 
 
 def faithful(vectors: NDArray[np.float32], places: NDArray[np.float64]) -> dict[str, float]:

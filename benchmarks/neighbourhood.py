@@ -13,26 +13,23 @@ where nothing was planted.
 from __future__ import annotations
 
 import argparse
-import tempfile
-import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import combinations
-from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 import pandas as pd
 
-import whymiss
-from labelled_sets import read
+from labelled_corpus import LabelledCorpus, add_options
 from reporting import save
-from whymiss import Document, PipelineConfig, Workbench
+from timing import timed
+from whymiss import Document, Workbench
 from whymiss.diagnosis.edits import ingested
 from whymiss.diagnosis.faults import FAULTS, planted
 from whymiss.diagnosis.lab import Lab
 from whymiss.diagnosis.scene import Scene
-from whymiss.evaluation import Question, read_questions
+from whymiss.evaluation import Question
 from whymiss.evaluation.statistics import wilson
 from whymiss.neighbourhood import Neighbourhood, neighbourhood_of
 from whymiss.neighbourhood.ground import Ground
@@ -331,37 +328,17 @@ def _new_documents(base: Scene, made: Scene) -> set[str]:
     return set(made.space.snapshot.doc_ids) - set(base.space.snapshot.doc_ids)
 
 
-def timed(work: Callable[[], Any]) -> float:
-    """Wall seconds of some work."""
-    start = time.perf_counter()
-    work()
-    return time.perf_counter() - start
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--corpus", type=Path, help="a folder, or a corpus.jsonl")
-    parser.add_argument("--questions", type=Path, help="questions in our format")
-    parser.add_argument("--set", help="a labelled set instead: nothing is planted there")
-    parser.add_argument("--data", type=Path, help="the folder of the labelled sets")
-    parser.add_argument("--store", type=Path, help="kept and used again; by default thrown away")
-    parser.add_argument("--name", help="of the result's file")
+    add_options(parser, set_help="a labelled set instead: nothing is planted there")
     parser.add_argument("--cases", type=int, default=12, help="of each kind that is planted")
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
-    source: Path | list[Document]
-    if args.set:
-        source, questions = read(args.set, args.data)
-    else:
-        source, questions = args.corpus, read_questions(args.questions)
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        whymiss.open(args.store or folder, config=PipelineConfig()) as workbench,
-    ):
-        workbench.ingest(source, allowed=["*"])
-        bench = Bench(workbench, questions, args.seed)
+    corpus = LabelledCorpus.of(args)
+    with corpus.opened() as workbench:
+        bench = Bench(workbench, corpus.questions, args.seed)
         healthy = bench.healthy
-        found: dict[str, Any] = {"seconds": timed(lambda: healthy.summary), "said": healthy.told}
+        found: dict[str, Any] = {"seconds": timed(lambda: healthy.summary)[1], "said": healthy.told}
         print(*healthy.told, sep="\n", flush=True)
         if args.set:
             found["unseen"] = unseen(healthy)
@@ -372,7 +349,7 @@ def main() -> None:
             print(*found["copies"], sep="\n", flush=True)
             found["hubs"] = hubs(bench, args.cases)
         print({name: part for name, part in found.items() if name != "said"})
-    save(f"neighbourhood_{args.name or args.set or args.corpus.name}", found)
+    save(f"neighbourhood_{corpus.name}", found)
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ import argparse
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -25,6 +25,7 @@ import numpy as np
 
 from labelled_sets import read
 from reporting import report
+from timing import seconds
 from whymiss.chunking import make_chunker
 from whymiss.chunking.build import build_chunks
 from whymiss.config import ChunkingConfig, EmbeddingConfig
@@ -34,13 +35,6 @@ from whymiss.records import Chunk, Document
 SIZES: Final = (64, 96, 128, 160, 200, 254)
 CHUNK_TOKENS: Final = 200
 POOLINGS: Final = 7
-
-
-def seconds(work: Callable[[], object]) -> tuple[float, float]:
-    """Of wall time, and of processor time over all threads, which other processes disturb less."""
-    start = time.perf_counter(), time.process_time()
-    work()
-    return time.perf_counter() - start[0], time.process_time() - start[1]
 
 
 def chunked(

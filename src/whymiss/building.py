@@ -143,8 +143,8 @@ class Builder:
         return report.with_note("; ".join([*_some(report.note), note])) if note else report
 
     def purge(self, config: PipelineConfig, *, older_than: timedelta = _NOW) -> PurgeReport:
-        """Erase what was deleted: rows of tables and token vectors. See `index.purge`."""
-        report = purge(self._store, older_than=older_than)
+        """Erase what was deleted: rows of tables, vectors and token vectors. See `index.purge`."""
+        report = purge(self._store, self._models._cache, older_than=older_than)
         with self._store.writing():
             drop_tokens(self._models, config, read_catalogue(self._store))
         return report

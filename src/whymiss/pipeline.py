@@ -8,13 +8,15 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final, Protocol, runtime_checkable
 
 from whymiss.answering import citation_precision, citation_recall, lexical_faithfulness
 from whymiss.config import PipelineConfig
 from whymiss.context import pack
+from whymiss.errors import ConfigError
 from whymiss.records import Answer, Chunk, Context, Document, Query, Ranking, Score, Trace
-from whymiss.reranking import LateInteractionReranker, rerank
+from whymiss.reranking import rerank
 from whymiss.retrieval import (
     BM25Retriever,
     DenseRetriever,
@@ -27,9 +29,21 @@ from whymiss.retrieval.fusion import branch_weights
 from whymiss.stages import STAGES
 
 if TYPE_CHECKING:
+    from whymiss.config import Mode
     from whymiss.protocols import Encoder, Generator, Reranker, Vectors
 
 DocumentReader = Callable[[Sequence[str]], Mapping[str, Document]]
+
+_NOTHING: Final[Mapping[str, float]] = MappingProxyType({})
+
+
+@runtime_checkable
+class ReadsStoredTokens(Protocol):
+    """A reranker that knows where tokens of chunks should be stored: see `lacks` of MaxSim."""
+
+    def lacks(self, chunks: Sequence[Chunk]) -> bool:
+        """Whether tokens of some of these chunks are not there."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,22 +70,53 @@ class Pipeline:
         ModelMismatchError : the index holds vectors of another model.
         GenerationError : the generator failed.
         """
-        clock = _Clock()
-        rankings = self.retrieve(query, clock)
-        selected = rankings[-1]
-        chunks = self._chunks(selected)
+        clock = Clock()
+        return self._completed(query, self._branches(query, clock), clock)
+
+    def completed(
+        self,
+        query: Query,
+        branches: Sequence[Ranking],
+        *,
+        seconds: Mapping[str, float] = _NOTHING,
+    ) -> Trace:
+        """Every stage behind the search, over candidates that are already there.
+
+        Parameters
+        ----------
+        branches : the rankings that the configured mode asks for: "dense", "bm25" or both in this
+            order; every chunk of theirs is in the space.
+        seconds : what finding them took, by stage; the trace tells it too.
+
+        Raises
+        ------
+        ConfigError : the branches are not those of the mode.
+        GenerationError : the generator failed.
+        """
+        wanted = branch_stages(self.config.retrieval.mode)
+        if (given := tuple(ranking.stage for ranking in branches)) != wanted:
+            raise ConfigError(
+                f"Pipeline.completed needs the rankings of {', '.join(wanted)} for retrieval.mode "
+                f"{self.config.retrieval.mode!r}; got {', '.join(given) or 'none'}."
+            )
+        return self._completed(query, branches, Clock(seconds))
+
+    def retrieve(self, query: Query) -> tuple[Ranking, ...]:
+        """The ranking of every retrieval stage that ran, ending with "select"."""
+        clock = Clock()
+        return self._ranked(query, self._branches(query, clock), clock)
+
+    def _completed(self, query: Query, branches: Sequence[Ranking], clock: Clock) -> Trace:
+        rankings = self._ranked(query, branches, clock)
+        chunks = self._chunks(rankings[-1])
         with clock("pack"):
             context = self._pack(chunks)
         answer = self._answer(query, context, clock)
         return self._trace(query, rankings, context, answer, clock)
 
-    def retrieve(self, query: Query, clock: _Clock | None = None) -> tuple[Ranking, ...]:
-        """The ranking of every retrieval stage that ran, ending with "select"."""
-        clock = clock or _Clock()
-        with clock("filter"):
-            # Computed here, so that its time is not booked on a branch; kept by the space.
-            self.space.visible(query)
-        branches = self._branches(query, clock)
+    def _ranked(
+        self, query: Query, branches: Sequence[Ranking], clock: Clock
+    ) -> tuple[Ranking, ...]:
         rankings = list(branches)
         current = branches[0]
         if len(branches) > 1:
@@ -86,10 +131,14 @@ class Pipeline:
             rankings.append(self._select(current))
         return tuple(rankings)
 
-    def _branches(self, query: Query, clock: _Clock) -> list[Ranking]:
+    def _branches(self, query: Query, clock: Clock) -> list[Ranking]:
         knobs = self.config.retrieval
+        with clock("filter"):
+            # Computed here, so that its time is not booked on a branch; kept by the space.
+            self.space.visible(query)
+        stages = branch_stages(knobs.mode)
         rankings = []
-        if knobs.mode != "bm25":
+        if "dense" in stages:
             dense = DenseRetriever(
                 self.space, self.encoder, retrieval=knobs, index=self.config.index
             )
@@ -99,7 +148,7 @@ class Pipeline:
                 vectors = self.encoder.encode_queries([query.text])
             with clock("dense"):
                 rankings += dense.search_vectors([query], vectors, depth=knobs.candidate_depth)
-        if knobs.mode != "dense":
+        if "bm25" in stages:
             with clock("bm25"):
                 bm25 = BM25Retriever(self.space, retrieval=knobs)
                 rankings += bm25.search([query], depth=knobs.candidate_depth)
@@ -149,7 +198,7 @@ class Pipeline:
             config=self.config.context,
         )
 
-    def _answer(self, query: Query, context: Context, clock: _Clock) -> Answer | None:
+    def _answer(self, query: Query, context: Context, clock: Clock) -> Answer | None:
         if self.generator is None:
             return None
         with clock("answer"):
@@ -161,7 +210,7 @@ class Pipeline:
         rankings: tuple[Ranking, ...],
         context: Context,
         answer: Answer | None,
-        clock: _Clock,
+        clock: Clock,
     ) -> Trace:
         snapshot = self.space.snapshot
         return Trace(
@@ -195,6 +244,15 @@ class Pipeline:
         return (*flags, "abstained") if answer is not None and answer.abstained else flags
 
 
+def branch_stages(mode: Mode) -> tuple[str, ...]:
+    """The stages that find candidates in a retrieval mode.
+
+    >>> branch_stages("hybrid")
+    ('dense', 'bm25')
+    """
+    return ("dense", "bm25") if mode == "hybrid" else (mode,)
+
+
 def flags_of(
     config: PipelineConfig,
     space: SearchSpace,
@@ -210,21 +268,28 @@ def flags_of(
         "low score": best_cosine is not None and best_cosine < config.trace.low_score,
         "truncated context": any(reason == "over budget" for _, reason in context.dropped),
         "truncated chunk": any(chunk.n_truncated for chunk in selected),
-        "no stored tokens": isinstance(reranker, LateInteractionReranker)
-        and reranker.lacks(selected),
+        "no stored tokens": isinstance(reranker, ReadsStoredTokens) and reranker.lacks(selected),
         "stale chunk": not space.stale_documents().isdisjoint(c.doc_id for c in selected),
     }
     return tuple(flag for flag, holds in said.items() if holds)
 
 
-class _Clock:
-    """Wall seconds by stage."""
+class Clock:
+    """Wall seconds by stage.
 
-    def __init__(self) -> None:
-        self._seconds: dict[str, float] = {}
+    >>> clock = Clock({"embed": 0.5})
+    >>> with clock("embed"):
+    ...     pass
+    >>> clock.in_order()["embed"] >= 0.5
+    True
+    """
+
+    def __init__(self, spent: Mapping[str, float] = _NOTHING) -> None:
+        self._seconds = dict(spent)
 
     @contextmanager
     def __call__(self, stage: str) -> Iterator[None]:
+        """Book the time of a block on a stage."""
         start = time.perf_counter()
         try:
             yield
@@ -233,6 +298,7 @@ class _Clock:
             self._seconds[stage] = self._seconds.get(stage, 0.0) + spent
 
     def in_order(self) -> dict[str, float]:
+        """What each stage took so far, in the order of stages."""
         return {stage: self._seconds[stage] for stage in STAGES if stage in self._seconds}
 
 

@@ -31,6 +31,7 @@ from whymiss.index import (
 from whymiss.live import Live
 from whymiss.maps.mapper import Mapper
 from whymiss.models import Models
+from whymiss.panels import Panels
 from whymiss.pipeline import Pipeline
 from whymiss.records import Document, Query, Trace
 from whymiss.retrieval import SearchSpace, parse_where
@@ -110,8 +111,11 @@ def open(
     )
 
 
-class Workbench:
-    """A store with a configuration: ingest documents, ask questions, look at every stage."""
+class Workbench(Panels):
+    """A store with a configuration: ingest documents, ask questions, look at every stage.
+
+    `Panels` has what it opens in a notebook.
+    """
 
     def __init__(
         self,
@@ -244,6 +248,21 @@ class Workbench:
         """The pipeline of a configuration over the newest version of its index."""
         config = config or self.config
         return self._pipeline_over(config, space=self.space(config), answer=answer)
+
+    def trial(
+        self, config: PipelineConfig | None = None, *, progress: Progress | None = None
+    ) -> Pipeline:
+        """The retrieval of a configuration, over an index in memory where none is stored.
+
+        It writes no answers.
+
+        Raises
+        ------
+        ConfigError : approximate search is configured, and there is no such stored index.
+        """
+        config = config or self.config
+        space = self._spaces.trial(config, progress=progress)
+        return self._pipeline_over(config, space=space, answer=False)
 
     def evaluate(
         self,
@@ -675,7 +694,9 @@ class Workbench:
         return report
 
     def close(self) -> None:
-        """Close the store's local files, and end what runs in the background."""
+        """Close the store's local files and the panels, and end what runs in the background."""
+        if "_desk" in vars(self):
+            self._desk.close()
         if "live" in vars(self):
             self.live.close()
         self._mapper.close()

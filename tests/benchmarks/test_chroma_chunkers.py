@@ -2,30 +2,16 @@
 
 from __future__ import annotations
 
-import importlib.util
 import sys
 from collections.abc import Sequence
-from pathlib import Path
-from types import ModuleType, SimpleNamespace
+from types import SimpleNamespace
 
 import pytest
+from benchmarking import benchmark
 from hypothesis import given
 from hypothesis import strategies as st
 
-SCRIPT = Path(__file__).parents[2] / "benchmarks" / "chroma_chunkers.py"
-
-
-def _load() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("chroma_chunkers", SCRIPT)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["chroma_chunkers"] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-chroma_chunkers = _load()
+chroma_chunkers = benchmark("chroma_chunkers")
 
 
 def characters(texts: Sequence[str]) -> list[int]:

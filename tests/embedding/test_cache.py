@@ -6,7 +6,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -412,3 +412,140 @@ def test_token_vectors_are_asked_of_the_wrapped_encoder_where_it_has_them(path: 
     inner = Unloaded()
     assert CachedEncoder(inner, cache).token_encoder is inner
     assert CachedEncoder(Plain(), cache).token_encoder is None
+
+
+# Erasing
+
+
+def units(n: int, dimension: int) -> Vectors:
+    found = np.random.default_rng(dimension).normal(size=(n, dimension)).astype(np.float32)
+    vectors: Vectors = found / np.linalg.norm(found, axis=1, keepdims=True)
+    return vectors
+
+
+def filled(path: Path, dimension: int = 64, n: int = 300) -> tuple[VectorCache, list[bytes]]:
+    """A cache of random vectors, written in several commits, and their keys."""
+    store, keys = VectorCache(path), [cache.key_of(f"text {i}") for i in range(n)]
+    for first in range(0, n, 50):
+        store.put("m", keys[first : first + 50], units(n, dimension)[first : first + 50])
+    return store, keys
+
+
+def ends(vector: Vectors) -> list[bytes]:
+    """The first and the last numbers: what stands between may be cut by the file's pages."""
+    return [vector[:10].tobytes(), vector[-10:].tobytes()]
+
+
+def content(path: Path) -> bytes:
+    return b"".join(file.read_bytes() for file in path.parent.glob(f"{path.name}*"))
+
+
+# Whole in one page, and over several.
+@pytest.mark.parametrize("dimension", [64, 1536])
+def test_no_byte_of_an_erased_vector_is_left_in_any_file(path: Path, dimension: int) -> None:
+    store, keys = filled(path, dimension)
+    # Some builds of SQLite overwrite by themselves what is deleted.
+    store._db.execute("PRAGMA secure_delete=OFF")
+    vectors = units(len(keys), dimension)
+    before = content(path)
+    assert all(part in before for vector in vectors for part in ends(vector))
+    kept = range(0, len(keys), 3)
+    assert store.keep_only(("m", keys[i]) for i in kept) == 200
+    for after in (content(path), _closed(store, path)):
+        for i, (key, vector) in enumerate(zip(keys, vectors, strict=True)):
+            traces = [key, *ends(vector)]
+            assert [trace in after for trace in traces] == [i in kept] * 3
+    found = VectorCache(path).get("m", keys, dimension=dimension)
+    assert {key: vector.tobytes() for key, vector in found.items()} == {
+        keys[i]: vectors[i].tobytes() for i in kept
+    }
+
+
+def _closed(store: VectorCache, path: Path) -> bytes:
+    store.close()
+    return content(path)
+
+
+def test_what_an_earlier_version_left_in_the_file_goes_with_the_next_erasing(path: Path) -> None:
+    store, keys = filled(path)
+    store._db.execute("PRAGMA secure_delete=OFF")
+    with store._db:
+        store._db.execute("DELETE FROM vectors WHERE key = ?", [keys[7]])
+    assert ends(units(300, 64)[7])[0] in content(path)
+    assert store.keep_only(("m", key) for key in keys) == 0
+    assert ends(units(300, 64)[7])[0] not in content(path)
+    assert store.count() == 299
+
+
+def test_a_vector_is_kept_for_its_model_alone(path: Path) -> None:
+    store, keys = filled(path)
+    store.put("other", keys, units(300, 64)[::-1])
+    assert store.keep_only([("other", keys[0]), ("m", keys[1]), ("nobody", keys[2])]) == 598
+    assert list(store.get("m", keys, dimension=64)) == [keys[1]]
+    assert list(store.get("other", keys, dimension=64)) == [keys[0]]
+
+
+def test_nothing_is_kept_of_nothing_and_the_cache_goes_on(path: Path) -> None:
+    store, _ = filled(path)
+    size = len(content(path))
+    assert store.keep_only([]) == 300
+    assert store.count() == 0
+    assert len(content(path)) < size / 10
+    assert store.keep_only([]) == 0
+    encoder = CachedEncoder(HashingEncoder(), store)
+    encoder.encode_documents(TEXTS)
+    assert store.keep_only((encoder.model_version, cache.key_of(text)) for text in TEXTS) == 0
+    encoder.encode_documents(TEXTS)
+    assert encoder.n_encoded == 40
+
+
+def test_a_reader_who_keeps_the_log_from_being_emptied_is_told_of(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cache, "LOCK_TIMEOUT", 0.1)
+    store, keys = filled(path)
+    reader = sqlite3.connect(path)
+    reader.execute("BEGIN")
+    assert reader.execute("SELECT COUNT(*) FROM vectors").fetchone() == (300,)
+    with pytest.raises(StoreError, match=r"vectors\.sqlite still holds erased .* Purge again"):
+        store.keep_only([("m", keys[0])])
+    assert ends(units(300, 64)[1])[0] in content(path)
+    reader.close()
+    assert store.keep_only([("m", keys[0])]) == 0
+    assert ends(units(300, 64)[1])[0] not in content(path)
+    assert store.count() == 1
+
+
+def test_an_interrupted_erasing_erases_nothing_and_can_be_repeated(path: Path) -> None:
+    store, keys = filled(path)
+
+    def interrupted() -> Iterator[tuple[str, bytes]]:
+        yield "m", keys[0]
+        raise KeyboardInterrupt("stop")
+
+    with pytest.raises(KeyboardInterrupt, match="stop"):
+        store.keep_only(interrupted())
+    assert store.count() == 300
+    assert store.keep_only([("m", keys[1])]) == 299
+    assert list(store.get("m", keys, dimension=64)) == [keys[1]]
+
+
+def test_others_go_on_while_vectors_are_erased(path: Path) -> None:
+    store, _ = filled(path)
+    expected = HashingEncoder().encode_documents(TEXTS)
+    together = threading.Barrier(3)
+
+    def encode() -> None:
+        together.wait()
+        for _ in range(30):
+            found = CachedEncoder(HashingEncoder(), VectorCache(path)).encode_documents(TEXTS)
+            assert np.array_equal(found, expected)
+
+    def erase() -> None:
+        together.wait()
+        for _ in range(30):
+            store.keep_only([])
+
+    with ThreadPoolExecutor(3) as pool:
+        for work in [pool.submit(encode), pool.submit(encode), pool.submit(erase)]:
+            work.result()

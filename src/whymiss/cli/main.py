@@ -19,6 +19,7 @@ from whymiss.cli.mapping import draw_map
 from whymiss.cli.measuring import evaluate
 from whymiss.cli.neighbourhood import neighbours
 from whymiss.cli.reporting import report
+from whymiss.cli.serving import lab, serve
 from whymiss.cli.sweeping import sweep
 
 
@@ -38,6 +39,6 @@ def main() -> None:
 
 for verb in (
     ask, build, chunks, compare, config, demo, diagnose, documents, draw_map, evaluate, explain,
-    files, indexes, ingest, neighbours, purge, report, survey, sweep, trace,
+    files, indexes, ingest, lab, neighbours, purge, report, serve, survey, sweep, trace,
 ):  # fmt: skip
     main.add_command(verb)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, cast
 
 import numpy as np
 
-from whymiss.errors import ModelError
+from whymiss.errors import ModelError, StoreError
 from whymiss.records import digest
 from whymiss.sqlite import LOCK_TIMEOUT, as_store_error, use_wal
 
@@ -31,7 +31,7 @@ _POOLING_METHODS: Final = ("no_token_vectors_because", "pooled_documents", "pool
 class VectorCache:
     """A SQLite file of vectors keyed by (model version, text). Safe for threads and processes.
 
-    It holds only what can be computed again, and no text.
+    It holds only what can be computed again, and no text; but a vector tells much of its text.
 
     Raises
     ------
@@ -86,6 +86,42 @@ class VectorCache:
             (number,) = self._db.execute("SELECT COUNT(*) FROM vectors").fetchone()
         return int(number)
 
+    def keep_only(self, kept: Iterable[tuple[str, bytes]]) -> int:
+        """Erase every vector but those of some (model version, `key_of` text); says how many went.
+
+        The file is written anew and its log emptied, so that no byte of them is left in either.
+
+        Raises
+        ------
+        StoreError : another process has been reading for so long that the log cannot be emptied.
+        """
+        with self._as_store_error(), self._lock:
+            erased = self._delete_all_but(kept)
+            # Deleting leaves bytes in pages that are used again or not at all.
+            self._db.execute("VACUUM")
+            busy, _, _ = self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        if busy:
+            raise StoreError(
+                f"the vector cache {self._path} still holds erased vectors in its log: another "
+                f"process has been reading it for more than {LOCK_TIMEOUT:.0f} s. Purge again when "
+                "that has ended."
+            )
+        return erased
+
+    def _delete_all_but(self, kept: Iterable[tuple[str, bytes]]) -> int:
+        self._db.execute(
+            "CREATE TEMP TABLE kept (model TEXT, key BLOB, PRIMARY KEY (model, key)) WITHOUT ROWID"
+        )
+        try:
+            with self._db:
+                self._db.executemany("INSERT OR IGNORE INTO kept VALUES (?, ?)", kept)
+                gone = self._db.execute(
+                    "DELETE FROM vectors WHERE (model, key) NOT IN (SELECT model, key FROM kept)"
+                )
+            return gone.rowcount
+        finally:
+            self._db.execute("DROP TABLE kept")
+
     def close(self) -> None:
         """Close the file."""
         with self._lock:
@@ -97,6 +133,11 @@ class VectorCache:
             "It holds only what can be computed again: if it is damaged, delete it (with its -wal "
             "and -shm files).",
         )
+
+
+def key_of(text: str) -> bytes:
+    """What a text's vectors are kept under: its hash."""
+    return bytes.fromhex(digest(text))
 
 
 def is_unit(vectors: Vectors) -> NDArray[np.bool_]:
@@ -169,7 +210,7 @@ class CachedEncoder:
         self, texts: Sequence[str], *, progress: Callable[[int], None] | None = None
     ) -> Vectors:
         """Unit vectors of passages; each distinct text is computed at most once, ever."""
-        keys = [bytes.fromhex(digest(text)) for text in texts]
+        keys = [key_of(text) for text in texts]
         text_of = dict(zip(keys, texts, strict=True))
         vectors = self._cache.get(self.model_version, list(text_of), dimension=self.dimension)
         if progress is not None:
@@ -223,7 +264,7 @@ class CachedEncoder:
 
     def _questions(self, texts: Sequence[str]) -> Vectors:
         version = getattr(self._encoder, "query_version", "")
-        keys = [bytes.fromhex(digest(text)) for text in texts]
+        keys = [key_of(text) for text in texts]
         text_of = dict(zip(keys, texts, strict=True))
         known = self._cache.get(version, list(text_of), dimension=self.dimension) if version else {}
         missing = [key for key in text_of if key not in known]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 from typing import Final
@@ -143,14 +144,18 @@ def _named(numbers: Sequence[int]) -> str:
 
 def _overlaps(chunks: Sequence[Chunk]) -> Iterator[_Row]:
     edges = sorted({edge for chunk in chunks for edge in (chunk.start, chunk.end)})
-    shared = [
-        (start, end, holding)
-        for start, end in pairwise(edges)
-        if len(holding := [n for n, c in enumerate(chunks, 1) if c.start < end and start < c.end])
-        > 1
-    ]
-    for i, (start, end, holding) in enumerate(shared, 1):
-        yield "overlap", i, start, end, None, "", _named(holding)
+    coming = deque(enumerate(chunks, 1))
+    holding: dict[int, int] = {}
+    shared = 0
+    # The borders are walked over once, with the chunks that are open at each and where they end.
+    for start, end in pairwise(edges):
+        holding = {number: ends for number, ends in holding.items() if ends > start}
+        while coming and coming[0][1].start <= start:
+            number, chunk = coming.popleft()
+            holding[number] = chunk.end
+        if len(holding) > 1:
+            shared += 1
+            yield "overlap", shared, start, end, None, "", _named([*holding])
 
 
 def _unread(chunks: Sequence[Chunk], tokenizer: Tokenizer | None) -> Iterator[_Row]:

@@ -11,17 +11,24 @@ from typing import TYPE_CHECKING, Final
 
 from whymiss.errors import ConfigError
 from whymiss.live.background import Check, Superseded, Worker
+from whymiss.live.exact import Exact
+from whymiss.live.kept_scores import KeptScores
 from whymiss.live.layouts import Layouts, collected_later
 from whymiss.live.results import Kind, LiveResult, undefined
 from whymiss.live.run import Run
 from whymiss.live.search import LiveSearch
-from whymiss.records import Query, Ranking, Score
+from whymiss.pipeline import Clock, branch_stages
+from whymiss.records import Query, Score
+from whymiss.reranking import CrossEncoderReranker, LateInteractionReranker
+from whymiss.traces import TraceLog
 
 if TYPE_CHECKING:
     from whymiss.config import PipelineConfig
     from whymiss.index import Progress, Store
+    from whymiss.live.layout import Layout
     from whymiss.models import Models
     from whymiss.protocols import Vectors
+    from whymiss.records import Chunk, Document, Trace
     from whymiss.retrieval import SearchSpace
 
 _QUESTIONS_KEPT: Final = 64
@@ -36,13 +43,17 @@ class Live:
     are embedded exactly, in the order of their chance to be hits, until another outcome is as
     unlikely as asked for; then the whole index is filled. Whatever was embedded stays cached.
 
-    What is ranked is retrieval: the stages up to fusion, without reranking and MMR. In hybrid mode
-    the ranking is settled when its first k are: which chunks, in which order.
+    Every result has the trace of its configuration's whole pipeline up to the packed context. It is
+    settled when the chunks that are selected in the end are: which, in which order.
+
+    Late interaction reads stored token vectors, whether a chunk is embedded or not. Any other
+    reranker takes a second or more for its candidates; with it the preview comes from the thread
+    too, and `search` returns before.
 
     Parameters
     ----------
-    store : the documents.
-    models : encoders, chunkers and token stores.
+    store : the documents, and the key that questions are hashed with.
+    models : encoders, rerankers, chunkers and token stores.
     risk : stop embedding when another outcome is less likely than this.
     fill : whether to embed the rest when a search is done.
 
@@ -73,6 +84,7 @@ class Live:
         if not 0 < risk < 1:
             raise ConfigError(f"Live needs a risk between 0 and 1; got {risk}.")
         self._models = models
+        self._log = TraceLog(store.state)
         self._layouts = Layouts(store, models)
         self._risk = risk
         self._fill = fill
@@ -85,7 +97,7 @@ class Live:
         self._questions: OrderedDict[tuple[str, str], Vectors] = OrderedDict()
 
     def search(self, query: str | Query, config: PipelineConfig) -> Run:
-        """Start a search in place of any other; returns with its preview.
+        """Start a search in place of any other; returns with its preview where that is quick.
 
         The first search over documents that are new reads and cuts them, and loads the model:
         seconds. From then on a new configuration takes a fraction of one.
@@ -147,6 +159,41 @@ class Live:
         with self._lock:
             return self._run.latest if self._run is not None else None
 
+    def documents(self) -> tuple[Document, ...]:
+        """Every stored document with its text, by doc_id."""
+        return self._layouts.corpus.documents
+
+    def document(self, doc_id: str) -> Document:
+        """One stored document with its text.
+
+        Raises
+        ------
+        DocumentError : there is none of this id.
+        """
+        return self._layouts.corpus.document(doc_id)
+
+    def chunks(self, config: PipelineConfig) -> tuple[Chunk, ...]:
+        """Every chunk of a configuration by (doc_id, start, chunk_id); nothing is embedded.
+
+        Raises
+        ------
+        ChunkingError : the chunker does not fit a document.
+        """
+        with collected_later():
+            cuts = self._layouts.cuts(config, self.documents())
+            return tuple(chunk for cut in cuts for chunk in cut.all())
+
+    def chunks_of(self, doc_id: str, config: PipelineConfig) -> tuple[Chunk, ...]:
+        """The chunks of one document by (start, chunk_id); no other document is cut.
+
+        Raises
+        ------
+        DocumentError : there is no such document.
+        ChunkingError : the chunker does not fit it.
+        """
+        (cut,) = self._layouts.cuts(config, [self.document(doc_id)])
+        return cut.all()
+
     def subscribe(self, listener: Listener) -> Callable[[], None]:
         """Call a function with every result of the newest search, from any thread.
 
@@ -190,37 +237,70 @@ class Live:
         """Stop, and end the thread."""
         self.cancel()
         self._worker.close()
+        self._log.close()
 
     def _prepared(
         self, query: Query, config: PipelineConfig, run: Run, started: float, check: Check
     ) -> Callable[[Check], None]:
-        """Show the preview; gives what is left to do."""
-        layout = self._layouts.layout(config, check)
-        dense = config.retrieval.mode != "bm25"
-        search = LiveSearch(
+        """Show the preview where that is quick; gives what is left to do."""
+        search = self._search_of(query, config, check)
+        reporter = _Reporter(search, run, started, self._tell)
+        quick = search.reranker is None or search.reranker.quick
+        preview = self._preview(reporter) if quick else None
+        return lambda newest: self._finished(reporter, preview, newest)
+
+    def _search_of(self, query: Query, config: PipelineConfig, check: Check) -> LiveSearch:
+        spent = Clock()
+        layout = self._layouts.layout(config, check, spent)
+        vector = None
+        if "dense" in branch_stages(config.retrieval.mode):
+            with spent("embed"):
+                vector = self._vector(query.text, config)
+        if "bm25" in branch_stages(config.retrieval.mode):
+            with spent("index"):
+                self._layouts.count_terms(config, layout)
+        return LiveSearch(
             query=query,
-            vector=self._vector(query.text, config) if dense else None,
+            vector=vector,
             config=config,
             layout=layout,
             encoder=self._models.encoder(config),
-            risk=self._risk,
+            reranker=self._reranker(query, config, layout, check),
+            query_hash=self._log.query_hash,
+            spent=spent,
+            check=check,
         )
-        if config.retrieval.mode != "dense":
-            self._layouts.count_terms(config, layout)
-        reporter = _Reporter(search, run, started, self._tell)
-        preview = None
-        if dense and not layout.reason:
-            preview = search.preview()
-            check()
-            reporter.show("preview", preview, undefined("risk", "nothing is judged yet"))
-        return lambda newest: self._finished(reporter, preview, newest)
 
-    def _finished(self, reporter: _Reporter, preview: Ranking | None, check: Check) -> None:
+    def _reranker(
+        self, query: Query, config: PipelineConfig, layout: Layout, check: Check
+    ) -> KeptScores | None:
+        inner = self._models.reranker(config, layout.space)
+        if inner is None:
+            return None
+        # Ours read the text alone; of another we do not know.
+        own = isinstance(inner, (LateInteractionReranker, CrossEncoderReranker))
+        asked = query.text if own else query
+        known: dict[str, float] = layout.once((inner.model_version, asked), dict)
+        quick = isinstance(inner, LateInteractionReranker) and not layout.reason
+        return KeptScores(inner, known, check, quick=quick)
+
+    def _preview(self, reporter: _Reporter) -> Trace | None:
+        search = reporter.search
+        if not search.reads_vectors or search.layout.reason:
+            return None
+        preview = search.over(search.layout.space)
+        search.check()
+        reporter.show("preview", preview, undefined("risk", "nothing is judged yet"))
+        return preview
+
+    def _finished(self, reporter: _Reporter, preview: Trace | None, check: Check) -> None:
         """The background part of a search."""
         try:
-            settled = self._settle(reporter, preview, check)
+            check()
+            preview = preview or self._preview(reporter)
+            settled = self._settle(reporter, preview)
             if self._fill and reporter.search.vector is not None:
-                self._fill_in(reporter, settled, check)
+                self._fill_in(reporter, settled)
         except Superseded:
             reporter.run.end(superseded=True)
             raise
@@ -230,39 +310,45 @@ class Live:
         else:
             reporter.run.end()
 
-    def _settle(self, reporter: _Reporter, preview: Ranking | None, check: Check) -> Ranking | None:
+    def _settle(self, reporter: _Reporter, preview: Trace | None) -> Trace:
         search, layout = reporter.search, reporter.search.layout
-        if search.vector is None:
-            check()
-            reporter.show("exact", search.preview(), Score(measure="risk", value=0.0))
-            return None
-        if layout.reason:
-            self._embed_all(search, check)
-        for risk, ranking in search.exact_rankings(check):
-            check()
-            stated = Score(measure="risk", value=risk)
-            if ranking is not None:
-                if preview is not None:
-                    layout.agreement.add(search.query.text, preview, ranking)
-                reporter.show("exact", ranking, stated)
-                return ranking
-            if preview is not None:
-                reporter.show("preview", preview, stated)
-        return None
+        if layout.reason and search.reads_vectors:
+            self._embed_all(search)
+        risk = 0.0
+        for risk in Exact(search, risk=self._risk).risks():
+            search.check()
+            if preview is not None and risk >= self._risk:
+                reporter.show("preview", preview, Score(measure="risk", value=risk))
+        space = layout.half_filled()
+        settled = search.embedded(space)
+        search.check()
+        if preview is not None:
+            layout.agreement.add(search.query.text, preview.rankings[-1], settled.rankings[-1])
+        reporter.show("exact", settled, Score(measure="risk", value=risk), space=space)
+        return settled
 
-    def _fill_in(self, reporter: _Reporter, settled: Ranking | None, check: Check) -> None:
+    def _fill_in(self, reporter: _Reporter, settled: Trace) -> None:
         search = reporter.search
-        self._embed_all(search, check)
-        check()
-        ranking = search.ranking_over(search.layout.filled())
-        confirmed = None if settled is None else settled.chunk_ids == ranking.chunk_ids
-        none = Score(measure="risk", value=0.0)
-        reporter.show("filled", ranking, none, confirmed=confirmed)
+        self._embed_all(search)
+        for cut in search.layout.chunks.cuts:
+            search.check()
+            cut.all()
+        space = search.layout.filled()
+        filled = search.over(space)
+        search.check()
+        reporter.show(
+            "filled",
+            filled,
+            Score(measure="risk", value=0.0),
+            space=space,
+            confirmed=settled.rankings[-1].chunk_ids == filled.rankings[-1].chunk_ids,
+        )
 
-    def _embed_all(self, search: LiveSearch, check: Check) -> None:
-        for batch in search.rest():
-            check()
-            search.layout.embed(batch, search.encoder)
+    def _embed_all(self, search: LiveSearch) -> None:
+        for batch in search.layout.batches_left():
+            search.check()
+            with search.spent("embed"):
+                search.layout.embed(batch, search.encoder)
 
     def _vector(self, text: str, config: PipelineConfig) -> Vectors:
         """The question's vector, kept in memory: a slider moves, the question stays."""
@@ -293,15 +379,21 @@ class _Reporter:
     tell: Callable[[Run, LiveResult], None]
 
     def show(
-        self, kind: Kind, ranking: Ranking, risk: Score, *, confirmed: bool | None = None
+        self,
+        kind: Kind,
+        trace: Trace,
+        risk: Score,
+        *,
+        space: SearchSpace | None = None,
+        confirmed: bool | None = None,
     ) -> None:
         search, layout = self.search, self.search.layout
-        snapshot = layout.space.snapshot
         n_embedded, n_chunks = search.n_searched()
         result = LiveResult(
             kind=kind,
-            ranking=ranking,
-            chunks=tuple(snapshot.chunks[snapshot.row_of[c]] for c in ranking.chunk_ids),
+            trace=trace,
+            ranking=trace.rankings[-1],
+            chunks=search.chunks(trace),
             n_embedded=n_embedded,
             n_chunks=n_chunks,
             risk=risk,
@@ -310,5 +402,8 @@ class _Reporter:
             reason=layout.reason,
             confirmed=confirmed,
             fingerprint=search.config.fingerprint(),
+            query=search.query,
+            config=search.config,
+            space=space or layout.space,
         )
         self.tell(self.run, result)

@@ -5,33 +5,37 @@ from __future__ import annotations
 import gc
 import threading
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
-import numpy as np
-
-from whymiss.embedding import sum_prefixes
 from whymiss.embedding.late_encoder import LateChunkingEncoder
 from whymiss.errors import ConfigError
 from whymiss.index.build import manifest_for
-from whymiss.index.schema import document_state
-from whymiss.live.corpus import ChunkCache, Corpus, CorpusReader
+from whymiss.live.corpus import CorpusReader
+from whymiss.live.corpus_tokens import CorpusTokens
+from whymiss.live.cuts import CutCache
 from whymiss.live.late_vectors import LateVectors, late_vectors
 from whymiss.live.layout import Layout
+from whymiss.live.places import Places
+from whymiss.live.prefixes import PrefixSums
 from whymiss.live.quick_tokens import STEP, QuickTokens
-from whymiss.live.terms import Terms
-from whymiss.records import Chunk, canonical_json
+from whymiss.live.terms import CorpusTerms, Vocabulary
+from whymiss.pipeline import Clock
+from whymiss.records import canonical_json
 from whymiss.retrieval.terms import term_splitter
 from whymiss.tokens import build_tokens, plan_tokens
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
+    from collections.abc import Sequence
 
     from whymiss.config import PipelineConfig
-    from whymiss.embedding import DocumentTokens, TokenPlan, TokenStore
+    from whymiss.embedding import TokenPlan
     from whymiss.index import Progress, Store
     from whymiss.live.background import Check
+    from whymiss.live.corpus import Corpus
+    from whymiss.live.corpus_tokens import Sums
+    from whymiss.live.cuts import DocumentCut
     from whymiss.models import Models
     from whymiss.records import Document
 
@@ -43,33 +47,45 @@ _MOST_NUMBERS: Final = 2**27
 _ALL: Final = "there is no preview, and every chunk is embedded first"
 
 
+def _go_on() -> None:
+    """Nothing newer can come in between."""
+
+
 class Layouts:
     """Makes layouts, and keeps those used last. Safe for threads."""
 
     def __init__(self, store: Store, models: Models) -> None:
         self._models = models
         self._reader = CorpusReader(store)
-        self._cut = ChunkCache()
+        self._cut = CutCache()
         self._kept: OrderedDict[Key, Layout] = OrderedDict()
-        self._prefixes: dict[tuple[str, str], NDArray[np.float64]] = {}
-        self._quick: dict[tuple[str, str], QuickTokens] = {}
-        self._terms: dict[tuple[str, bool], Terms] = {}
+        self._prefixes: dict[str, PrefixSums] = {}
+        self._tokens: dict[str, tuple[Corpus, CorpusTokens]] = {}
+        self._vocabularies: dict[tuple[str, bool], Vocabulary] = {}
+        self._terms: dict[tuple[str, bool], CorpusTerms] = {}
         self._lock = threading.Lock()
+        self._reading = threading.Lock()
 
-    def layout(self, config: PipelineConfig, check: Check) -> Layout:
+    @property
+    def corpus(self) -> Corpus:
+        """The documents at their newest version."""
+        return self._reader.read()
+
+    def layout(self, config: PipelineConfig, check: Check, clock: Clock) -> Layout:
         """The layout of a configuration over the documents at their newest version.
 
         Parameters
         ----------
         check : called between documents; raises when the layout is no longer wanted.
+        clock : takes the time of stages "chunk" and "index".
         """
-        corpus = self._reader.read()
+        corpus = self.corpus
         key = self._key(config, corpus)
         with self._lock:
             if key in self._kept:
                 self._kept.move_to_end(key)
                 return self._kept[key]
-        made = self._made(config, corpus, check)
+        made = self._made(config, corpus, check, clock)
         with self._lock:
             layout = self._kept.setdefault(key, made)
             while len(self._kept) > _LAYOUTS_KEPT:
@@ -78,99 +94,105 @@ class Layouts:
 
     def kept(self, config: PipelineConfig) -> Layout | None:
         """The layout of a configuration, if it is at hand."""
-        key = self._key(config, self._reader.read())
+        key = self._key(config, self.corpus)
         with self._lock:
             return self._kept.get(key)
 
+    def cuts(
+        self, config: PipelineConfig, documents: Sequence[Document], check: Check = _go_on
+    ) -> tuple[DocumentCut, ...]:
+        """Where documents are cut."""
+        return self._cut.cuts(
+            documents,
+            config,
+            chunker=self._models.chunker(config),
+            encoder=self._models.encoder(config),
+            check=check,
+        )
+
     def count_terms(self, config: PipelineConfig, layout: Layout) -> None:
-        """Make the term index of a layout, so that BM25 finds it there."""
+        """Make the term counts of a layout, so that BM25 finds them there."""
         knobs = config.retrieval
         splitting = (knobs.stemmer, knobs.stop_words)
-        with self._lock:
-            terms = self._terms.setdefault(splitting, Terms(term_splitter(*splitting)))
         layout.space.derived(
-            ("terms", *splitting), lambda: terms.index(layout.documents, layout.chunks)
+            ("terms", *splitting),
+            lambda: self._terms_of(layout.corpus, splitting).counted(layout.places),
         )
+
+    def prepare(self, config: PipelineConfig, progress: Progress | None) -> str:
+        """Add missing token vectors; why there can be no preview all the same."""
+        plan, lacking = self._plan(config, self.corpus.documents)
+        if plan.refused_because:
+            return f"{plan.refused_because}; {_ALL}"
+        if plan.n_documents:
+            what = f"tokens, {plan.n_bytes / 1e6:,.0f} MB"
+            build_tokens(self._models, config, lacking, plan, what=what, progress=progress)
+        encoder = self._models.encoder(config)
+        self._prefixes_of(config).learn(
+            self._cut.widest_prefixes(self.corpus.documents, config, encoder=encoder)
+        )
+        layout = self.layout(config, _go_on, Clock())
+        if config.retrieval.mode != "dense":
+            self.count_terms(config, layout)
+        return ""
 
     def _key(self, config: PipelineConfig, corpus: Corpus) -> Key:
         model = self._models.encoder(config).model_version
         return corpus.catalogue.version, canonical_json(config.index_knobs()), model
 
-    def _made(self, config: PipelineConfig, corpus: Corpus, check: Check) -> Layout:
+    def _made(self, config: PipelineConfig, corpus: Corpus, check: Check, clock: Clock) -> Layout:
         encoder = self._models.encoder(config)
         if isinstance(encoder, LateChunkingEncoder):
             raise ConfigError(
                 "live search embeds chunks by themselves; embedding.late_chunking is on. Its "
                 "vectors need no embedding: sweep or build the index instead."
             )
-        chunks = self._cut.chunks(
-            corpus.documents,
-            config,
-            chunker=self._models.chunker(config),
-            encoder=encoder,
-            check=check,
-        )
-        reason = self._no_preview_because(config, corpus.documents)
-        late = None if reason else self._late(config, corpus, chunks)
-        states = {
-            document.doc_id: document_state(document.content_hash, document.title)
-            for document, some in zip(corpus.documents, chunks, strict=True)
-            if some
-        }
-        return Layout.of(
-            corpus.documents,
-            chunks,
-            manifest=manifest_for(config, encoder),
-            catalogue=corpus.catalogue,
-            states=states,
-            late=late,
-            reason=reason,
-        )
+        with clock("chunk"):
+            cuts = self.cuts(config, corpus.documents, check)
+            places = Places.of(cuts, corpus.bases)
+        with clock("index"):
+            reason = self._no_preview_because(config, corpus.documents)
+            return Layout.of(
+                corpus,
+                cuts,
+                places,
+                manifest=manifest_for(config, encoder),
+                late=None if reason else self._late(config, corpus, places),
+                reason=reason,
+            )
 
-    def _late(
-        self, config: PipelineConfig, corpus: Corpus, chunks: Sequence[tuple[Chunk, ...]]
-    ) -> LateVectors:
+    def _late(self, config: PipelineConfig, corpus: Corpus, places: Places) -> LateVectors:
+        sums = self._prefixes_of(config).of(places.prefixes)
+        return late_vectors(places, self._tokens_of(config, corpus), sums)
+
+    def _prefixes_of(self, config: PipelineConfig) -> PrefixSums:
         encoder = self._models.token_encoder(config)
         assert encoder is not None
-        prefixes = {chunk.prefix for some in chunks for chunk in some if chunk.prefix}
-        model = encoder.model_version
-        new = [prefix for prefix in sorted(prefixes) if (prefix, model) not in self._prefixes]
-        if new:
-            for prefix, total in sum_prefixes(new, encoder).items():
-                self._prefixes[prefix, model] = total
-        return late_vectors(
-            chunks,
-            self._tokens_of(corpus, self._models.token_store(config)),
-            {prefix: self._prefixes[prefix, model] for prefix in prefixes},
-            dimension=encoder.dimension,
-        )
+        with self._lock:
+            return self._prefixes.setdefault(encoder.model_version, PrefixSums(encoder))
 
-    def _tokens_of(self, corpus: Corpus, store: TokenStore) -> list[DocumentTokens]:
+    def _tokens_of(self, config: PipelineConfig, corpus: Corpus) -> CorpusTokens:
         """Token vectors of all documents; with finer sums where those fit into memory."""
-        found = [store.get(document.content_hash) for document in corpus.documents]
-        n_numbers = sum(tokens.vectors.size for tokens in found) // STEP
-        if n_numbers > _MOST_NUMBERS:
-            return found
-        known = self._quick
-        keys = [(document.content_hash, store.model_version) for document in corpus.documents]
-        self._quick = {
-            key: known.get(key) or QuickTokens.quickened(tokens)
-            for key, tokens in zip(keys, found, strict=True)
-        }
-        return [self._quick[key] for key in keys]
+        store = self._models.token_store(config)
+        with self._reading:
+            known = self._tokens.get(store.model_version)
+            if known is None or known[0] is not corpus:
+                found = [store.get(document.content_hash) for document in corpus.documents]
+                dimension = self._models.encoder(config).dimension
+                made = CorpusTokens(found, corpus.bases, dimension)
+                if sum(tokens.vectors.size for tokens in found) // STEP <= _MOST_NUMBERS:
+                    made = QuickTokens.quickened(made, _finer(known, corpus))
+                known = self._tokens[store.model_version] = corpus, made
+            return known[1]
 
-    def prepare(self, config: PipelineConfig, progress: Progress | None) -> str:
-        """Add missing token vectors; why there can be no preview all the same."""
-        plan, lacking = self._plan(config, self._reader.read().documents)
-        if plan.refused_because:
-            return f"{plan.refused_because}; {_ALL}"
-        if plan.n_documents:
-            what = f"tokens, {plan.n_bytes / 1e6:,.0f} MB"
-            build_tokens(self._models, config, lacking, plan, what=what, progress=progress)
-        layout = self.layout(config, lambda: None)
-        if config.retrieval.mode != "dense":
-            self.count_terms(config, layout)
-        return ""
+    def _terms_of(self, corpus: Corpus, splitting: tuple[str, bool]) -> CorpusTerms:
+        with self._reading:
+            known = self._terms.get(splitting)
+            if known is None or known.documents is not corpus.documents:
+                vocabulary = known.vocabulary if known else Vocabulary(term_splitter(*splitting))
+                known = CorpusTerms.of(vocabulary, corpus.documents, corpus.bases)
+                self._terms[splitting] = known
+            return known
 
     def _no_preview_because(self, config: PipelineConfig, documents: Sequence[Document]) -> str:
         """Why there can be no preview; empty where there can."""
@@ -194,6 +216,21 @@ class Layouts:
 
         hashes = [document.content_hash for document in documents]
         return plan_tokens(self._models, config, hashes, among)
+
+
+def _finer(known: tuple[Corpus, CorpusTokens] | None, corpus: Corpus) -> dict[int, Sums]:
+    """Finer sums of documents of a corpus that are known from an earlier version of it."""
+    if known is None:
+        return {}
+    earlier, tokens = known
+    if not isinstance(tokens, QuickTokens):
+        return {}
+    there = {document.content_hash: number for number, document in enumerate(earlier.documents)}
+    return {
+        number: tokens.fine_of(there[document.content_hash])
+        for number, document in enumerate(corpus.documents)
+        if document.content_hash in there
+    }
 
 
 @contextmanager

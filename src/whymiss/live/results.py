@@ -6,7 +6,9 @@ import math
 from dataclasses import dataclass, field
 from typing import Literal
 
-from whymiss.records import Chunk, Ranking, Score
+from whymiss.config import PipelineConfig
+from whymiss.records import Chunk, Query, Ranking, Score, Trace
+from whymiss.retrieval import SearchSpace
 
 Kind = Literal["preview", "exact", "filled"]
 
@@ -17,18 +19,25 @@ class LiveResult:
 
     kind : "preview" ranks by late-chunking vectors. "exact" ranks by exact vectors, of enough
         chunks that another outcome has the stated `risk`. "filled" ranks by the whole index.
-    ranking, chunks : the first k, and their chunks in the same order. Never a mixture: either all
-        preview or all exact scores. Weighted fusion scales scores by those of all candidates, so
-        that the scores of an "exact" hybrid result may lie a little off those of the whole index.
+    trace : every stage up to the packed context, without an answer. Never a mixture: either all
+        dense scores are preview or all are exact. What is settled in an "exact" one is what was
+        selected, and with it the context; further down the lists of its stages may lack chunks
+        that are not embedded. Weighted fusion and reranking scale scores by those of all
+        candidates, so that its scores may lie a little off those of the whole index.
+    ranking, chunks : the selected k of the trace, and their chunks in the same order.
     n_embedded, n_chunks : chunks with an exact vector, of those the asker may see.
-    risk : estimated probability that the exact first k, in order, are others than the exact result
-        at this state would show; 0 when everything relevant is embedded.
-    agreement : share of preview hits that proved right in the exact results of this configuration
-        so far.
+    risk : estimated probability that the whole index would select others, or in another order, than
+        the exact result at this state would show; 0 when everything relevant is embedded.
+    agreement : share of selected chunks of previews that proved right in the exact results of this
+        configuration so far.
     seconds : since the search was asked for.
     reason : why there was no preview; empty where there was one.
     confirmed : for "filled", whether the exact result before it was right in all of its hits; None
         where there was none.
+    query, config : what was asked, and under which configuration.
+    space : what the trace ranked; `space.snapshot.chunks` are all chunks of the configuration, each
+        made when it is looked at. Its vectors: preview ones; in an "exact" result exact ones where
+        there are, else zeros; all exact in a "filled" one.
     """
 
     kind: Kind
@@ -42,6 +51,10 @@ class LiveResult:
     reason: str = ""
     confirmed: bool | None = None
     fingerprint: str = ""
+    trace: Trace = field(repr=False)
+    query: Query = field(repr=False)
+    config: PipelineConfig = field(repr=False)
+    space: SearchSpace = field(repr=False, compare=False)
 
 
 @dataclass(slots=True)

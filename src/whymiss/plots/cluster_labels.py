@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
-from whymiss.plots.labels import label
-from whymiss.plots.plane import Floats
+from whymiss.plots.labels import label, wrapped
+
+Floats = npt.NDArray[np.float64]
 
 _WIDTH: Final = 24
 _LINES: Final = 2
@@ -24,13 +26,23 @@ _MARK: Final = np.array([-8.0, -8.0, 8.0, 8.0])
 class ClusterLabel:
     """A name at the point of its cluster that is nearest to the middle of all of them.
 
-    text : escaped and wrapped.
+    name : plain text.
     """
 
-    text: str
+    name: str
     x: float
     y: float
     n: int
+
+    @property
+    def lines(self) -> list[str]:
+        """The name as plain text, wrapped."""
+        return wrapped(self.name, width=_WIDTH, lines=_LINES)
+
+    @property
+    def text(self) -> str:
+        """The name, escaped and wrapped."""
+        return label(self.name, width=_WIDTH, lines=_LINES)
 
 
 def cluster_labels(points: pd.DataFrame) -> list[ClusterLabel]:
@@ -47,8 +59,8 @@ def cluster_labels(points: pd.DataFrame) -> list[ClusterLabel]:
         places = part[["x", "y"]].to_numpy(dtype=np.float64)
         # The middle itself may lie where the cluster has no point.
         x, y = places[np.hypot(*(places - np.median(places, axis=0)).T).argmin()]
-        name = label(str(part["cluster_label"].iloc[0]), width=_WIDTH, lines=_LINES)
-        found.append((-len(part), int(cluster), ClusterLabel(text=name, x=x, y=y, n=len(part))))
+        name = str(part["cluster_label"].iloc[0])
+        found.append((-len(part), int(cluster), ClusterLabel(name=name, x=x, y=y, n=len(part))))
     return [drawn for *_, drawn in sorted(found, key=lambda item: item[:2])]
 
 
@@ -64,7 +76,7 @@ def without_overlap(
 
     Examples
     --------
-    >>> here, there = (ClusterLabel(text="refund", x=x, y=0.0, n=9) for x in (0.0, 0.01))
+    >>> here, there = (ClusterLabel(name="refund", x=x, y=0.0, n=9) for x in (0.0, 0.01))
     >>> [drawn.x for drawn in without_overlap([here, there], free=np.empty((0, 2)), scale=400)]
     [0.0]
     """

@@ -9,10 +9,9 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from plotly.colors import sample_colorscale
 
-from whymiss.plots.labels import label
-from whymiss.plots.theme import BLUE, GREEN, INK, SCALE, VERMILLION
+from whymiss.plots.colours import BLUE, GREEN, INK, SCALE, VERMILLION, on_scale
+from whymiss.plots.labels import label, wrapped
 
 PALETTE: Final = (
     BLUE, VERMILLION, GREEN, "#870FF0", "#785A4B", "#F03CFF", "#A587C3", "#C30F87",
@@ -22,27 +21,47 @@ the first three, the one that stays furthest apart to people with and without co
 (OKLab distances under the three simulations of Machado et al. 2009)."""
 HOLLOW: Final = "rgba(0,0,0,0)"
 """The fill of a point without a value."""
+HOLLOW_SYMBOL: Final = "circle-open"
 
 _NAME_WIDTH: Final = 30
 _NAME_LINES: Final = 2
 
 Mask = npt.NDArray[np.bool_]
+Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Group:
     """Points that share a line of the legend.
 
-    name : escaped; "" for points that the colour bar speaks for.
+    value : what they have in common, as plain text; "" for points that the colour bar speaks for.
     rows : which rows of the frame.
     marker : plotly's settings of their marks.
     faint : values that share the grey, to be drawn below the others.
     """
 
-    name: str
+    value: str
     rows: Mask
     marker: Mapping[str, Any]
     faint: bool = False
+
+    @property
+    def name(self) -> str:
+        """The value, escaped, and how many have it; "" without a value."""
+        # The value may be cut, the count not.
+        shown = label(self.value, width=_NAME_WIDTH, lines=_NAME_LINES)
+        return f"{shown} ({self.rows.sum():,})" if self.value else ""
+
+    @property
+    def words(self) -> str:
+        """The same as plain text."""
+        shown = " ".join(wrapped(self.value, width=_NAME_WIDTH, lines=_NAME_LINES))
+        return f"{shown} ({self.rows.sum():,})" if self.value else ""
+
+    @property
+    def hollow(self) -> bool:
+        """Whether these points have no value."""
+        return bool(self.marker.get("symbol") == HOLLOW_SYMBOL)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -92,7 +111,7 @@ def by_value(values: pd.Series, *, undefined: str, order: Sequence[str] = ()) ->
     others = np.array([t not in hues for t in texts], dtype=np.bool_) & ~missing
     groups = [_hollow(undefined, missing), _others(len(counts) - len(hues), others)]
     groups += [
-        Group(name=_name(value, counts[value]), rows=texts == value, marker={"color": hue})
+        Group(value=value, rows=texts == value, marker={"color": hue})
         for value, hue in hues.items()
     ]
     fill = [HOLLOW if gone else hues.get(t, INK) for t, gone in zip(texts, missing, strict=True)]
@@ -123,12 +142,9 @@ def by_number(values: pd.Series, *, undefined: str, low_first: bool = False) -> 
     if low == high:
         room = max(0.5, abs(low) / 100)
         low, high = low - room, high + room
-    # Halves, since the difference of two numbers may be too large for one.
-    shares = (numbers[known] / 2 - low / 2) / (high / 2 - low / 2)
-    name = f"{SCALE}_r" if low_first else SCALE
-    fill[known] = sample_colorscale(name, np.clip(shares, 0, 1).tolist())
+    fill[known] = on_scale(shares(numbers[known], low, high), low_first=low_first)
     marker = {"color": numbers[known], "coloraxis": "coloraxis"}
-    groups = (_hollow(undefined, ~known), Group(name="", rows=known, marker=marker))
+    groups = (_hollow(undefined, ~known), Group(value="", rows=known, marker=marker))
     return Colouring(
         groups=tuple(g for g in groups if g.rows.any()),
         fill=fill,
@@ -136,18 +152,21 @@ def by_number(values: pd.Series, *, undefined: str, low_first: bool = False) -> 
     )
 
 
-def _hollow(name: str, rows: Mask) -> Group:
-    marker = {"color": INK, "symbol": "circle-open"}
-    return Group(name=_name(name, rows.sum()), rows=rows, marker=marker)
+def shares(values: Floats, low: float, high: float) -> Floats:
+    """How far up from `low` to `high` values lie, from 0 to 1.
+
+    >>> shares(np.array([2.0, 5.0]), 0.0, 4.0).tolist()
+    [0.5, 1.0]
+    """
+    # Halves, since the difference of two numbers may be too large for one.
+    found: Floats = np.clip((values / 2 - low / 2) / (high / 2 - low / 2), 0, 1)
+    return found
+
+
+def _hollow(value: str, rows: Mask) -> Group:
+    return Group(value=value, rows=rows, marker={"color": INK, "symbol": HOLLOW_SYMBOL})
 
 
 def _others(n_values: int, rows: Mask) -> Group:
     noun = "other value" if n_values == 1 else "other values"
-    return Group(
-        name=_name(f"{n_values:,} {noun}", rows.sum()), rows=rows, marker={"color": INK}, faint=True
-    )
-
-
-def _name(value: str, n: int) -> str:
-    # The value may be cut, the count not.
-    return f"{label(value, width=_NAME_WIDTH, lines=_NAME_LINES)} ({n:,})"
+    return Group(value=f"{n_values:,} {noun}", rows=rows, marker={"color": INK}, faint=True)

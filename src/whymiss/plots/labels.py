@@ -28,11 +28,19 @@ def label(text: object, *, width: int = LABEL_WIDTH, lines: int = _LABEL_LINES) 
     >>> label("chunking.size=200 retrieval.mode=hybrid")
     'chunking.size=200<br>retrieval.mode=hybrid'
     """
+    return "<br>".join(esc(line) for line in wrapped(text, width=width, lines=lines))
+
+
+def wrapped(text: object, *, width: int, lines: int) -> list[str]:
+    """The lines of a label as plain text.
+
+    >>> wrapped("a <b> of many words", width=8, lines=2)
+    ['a <b> of', 'many …']
+    """
     # Hyphens do not break: names such as "cross-encoder" read better whole.
-    wrapped = textwrap.wrap(
+    return textwrap.wrap(
         str(text), width, max_lines=lines, placeholder=" …", break_on_hyphens=False
     )
-    return "<br>".join(esc(line) for line in wrapped)
 
 
 def n_lines(shown: str) -> int:

@@ -10,7 +10,8 @@ import pandas as pd
 
 from whymiss.plots.colouring import Group, by_number
 from whymiss.plots.labels import check_columns, hover
-from whymiss.plots.plane import caption, check_places, mark_size, outlined, plain_axes, points
+from whymiss.plots.marks import mark_size
+from whymiss.plots.plane import caption, check_places, outlined, plain_axes, points
 from whymiss.plots.theme import (
     INK,
     SCALE,

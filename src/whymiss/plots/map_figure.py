@@ -10,12 +10,13 @@ import pandas as pd
 
 from whymiss.errors import ConfigError, InvalidRecordError
 from whymiss.plots.cluster_labels import cluster_labels, without_overlap
-from whymiss.plots.colouring import Colouring, by_number, by_value, is_missing
+from whymiss.plots.colouring import Colouring, is_missing
 from whymiss.plots.labels import check_columns, hover, label, number
-from whymiss.plots.map_traces import ASKED, MARKS, edge_lines, marked_points, plain_points
+from whymiss.plots.map_rows import REACHED, UNDEFINED, coloured_by, looked_at, marks_of, standing
+from whymiss.plots.map_traces import edge_lines, marked_points, plain_points
+from whymiss.plots.marks import MARKS
 from whymiss.plots.plane import Floats, caption, check_places, plain_axes, span
 from whymiss.plots.theme import Figure, figure, nothing
-from whymiss.stages import STAGES
 
 _NEEDED: Final = (
     "kind", "id", "doc_id", "title", "section", "excerpt", "x", "y", "cluster", "cluster_label",
@@ -24,16 +25,6 @@ _NEEDED: Final = (
 _EDGES: Final = ("from_id", "to_id", "neighbour", "cosine", "kept")
 _KINDS: Final = ("chunk", "question")
 _ROLES: Final = ("", "retrieved", "displacing", "evidence", "question")
-_LOOKED_AT: Final = ("retrieved", "displacing", "evidence")
-_REACHED: Final = "reached the context"
-_UNDEFINED: Final = {
-    "cluster": "in no cluster",
-    "cluster_label": "in no cluster",
-    "left_at": "undefined: no question looked at, or no evidence known",
-    "rank": "not ranked",
-    "role": "no role",
-    "score": "not ranked",
-}
 _HEIGHT: Final = 680
 _LABELLED: Final = (620.0, 560.0)
 """Across and down, the pixels that the points are expected to fill, which depends on the page."""
@@ -90,15 +81,13 @@ def embedding_map(
     rows = _in_order(frame)
     lines = pd.DataFrame(columns=_EDGES) if edges is None else edges
     _check_edges(rows, lines)
-    colours = _colouring(rows, colour_by)
-    marks = _marks(rows)
+    colours = coloured_by(rows, colour_by)
+    marks = marks_of(rows)
     places = rows[["x", "y"]].to_numpy(dtype=np.float64)
     records = rows.to_dict(orient="records")
     said = np.array([_hover(*pair, colour_by) for pair in zip(records, marks, strict=True)])
-    ends = rows["id"].isin([*lines["from_id"], *lines["to_id"]]).to_numpy()
-    shown = ends | np.isin(marks, _LOOKED_AT)
-    # What the question ranked, or the lines join, is looked at; without either, everything is.
-    clear = ends | rows["rank"].notna().to_numpy() | (not shown.any())
+    ends = {*lines["from_id"], *lines["to_id"]}
+    shown, clear = looked_at(rows, ends), standing(rows, ends)
     drawn = figure(title=title, height=_HEIGHT)
     drawn.add_traces(
         [
@@ -123,26 +112,6 @@ def _in_order(frame: pd.DataFrame) -> pd.DataFrame:
             )
     check_places(frame, ("x", "y"), who="embedding_map", name="id")
     return frame.sort_values(["kind", "id"], kind="stable").reset_index(drop=True)
-
-
-def _marks(rows: pd.DataFrame) -> Any:
-    """The key in `MARKS` of each row, "" for a chunk without a role."""
-    asked = (rows["kind"] == "question") & (rows["role"] == "")
-    return np.where(asked, ASKED, rows["role"].to_numpy(dtype=object))
-
-
-def _colouring(rows: pd.DataFrame, colour_by: str) -> Colouring:
-    values = rows[colour_by]
-    undefined = _UNDEFINED.get(colour_by, f"{colour_by} undefined")
-    if colour_by == "cluster":
-        return by_value(values.astype("Int64").mask(values == -1), undefined=undefined)
-    if colour_by == "left_at":
-        return by_value(values.replace("", _REACHED), undefined=undefined, order=STAGES)
-    # A column of the metadata may hold numbers as objects.
-    typed = values.convert_dtypes()
-    if pd.api.types.is_numeric_dtype(typed) and not pd.api.types.is_bool_dtype(typed):
-        return by_number(typed, undefined=undefined, low_first=colour_by == "rank")
-    return by_value(values, undefined=undefined)
 
 
 def _check_edges(rows: pd.DataFrame, edges: pd.DataFrame) -> None:
@@ -228,7 +197,7 @@ def _left_words(row: Mapping[Hashable, Any]) -> str:
     if is_missing(row["left_at"]):
         return ""
     evidence = "its evidence " if row["kind"] == "question" else ""
-    return evidence + (f"lost at {row['left_at']}" if row["left_at"] else _REACHED)
+    return evidence + (f"lost at {row['left_at']}" if row["left_at"] else REACHED)
 
 
 def _value_words(known: Mapping[Hashable, Any], colour_by: str) -> str:
@@ -240,4 +209,4 @@ def _value_words(known: Mapping[Hashable, Any], colour_by: str) -> str:
         return ""
     value = "" if colour_by == "cluster" and known["cluster"] == -1 else known[colour_by]
     words = number(float(value)) if isinstance(value, float) else str(value)
-    return f"{colour_by}: {words or _UNDEFINED.get(colour_by, 'undefined')}"
+    return f"{colour_by}: {words or UNDEFINED.get(colour_by, 'undefined')}"

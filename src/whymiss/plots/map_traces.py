@@ -3,56 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
 import pandas as pd
 
-from whymiss.plots.colouring import PALETTE, Colouring, Group, Mask
+from whymiss.plots.colouring import Colouring, Group, Mask
+from whymiss.plots.colours import INK
 from whymiss.plots.labels import hover, number
-from whymiss.plots.plane import Floats, mark_size, outlined, points
-from whymiss.plots.theme import BLUE, GREEN, INK, VERMILLION
+from whymiss.plots.marks import ASKED, KEPT, MARKS, TORN, mark_size
+from whymiss.plots.plane import Floats, outlined, points
 
 _CLEAR: Final = 0.85
 _DIM: Final = 0.35
 _BEHIND: Final = 0.5
 _FAINT: Final = 0.5
-_MANY: Final = 12
 _TARGET: Final = {"size": 6, "opacity": 0}
 """A place to point at: not drawn, and small enough to be told of before all that lies below it."""
 _NOWHERE: Final = np.array([np.nan])
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Mark:
-    """The shape and the outline of a role; the fill is what the map is coloured by.
-
-    ring : whether the outline stands off the mark, as a ring around it.
-    """
-
-    symbol: str
-    colour: str
-    size: int
-    name: str
-    ring: bool = False
-
-
-ASKED: Final = "asked"
-"""What a question is to which the frame gives no role: others are looked at."""
-
-MARKS: Final = {
-    ASKED: Mark(symbol="diamond", colour=INK, size=9, name="question"),
-    "retrieved": Mark(symbol="circle", colour=BLUE, size=9, name="retrieved", ring=True),
-    "displacing": Mark(
-        symbol="triangle-up", colour=VERMILLION, size=15, name="retrieved ahead of the evidence"
-    ),
-    "evidence": Mark(symbol="star", colour=GREEN, size=20, name="evidence"),
-    "question": Mark(
-        symbol="diamond", colour=PALETTE[3], size=16, name="the question looked at"
-    ),
-}  # fmt: skip
-"""What is marked, the last on top."""
 
 
 def plain_points(
@@ -111,7 +79,7 @@ def _of_role(
     width = 1.5 if role == ASKED else 2.5
     marker = {"symbol": mark.symbol, "color": fill[mine],
               "opacity": np.where(clear[mine], _CLEAR, _BEHIND) if role == ASKED else 1,
-              "size": mark.size if n <= _MANY else min(mark.size, 9),
+              "size": mark.among(n),
               "line": {"width": width, "color": mark.colour}}  # fmt: skip
     ring = {"symbol": "circle-open", "color": mark.colour, "size": 2 * mark.size, "opacity": 1,
             "line": {"width": width}}  # fmt: skip
@@ -136,8 +104,8 @@ def edge_lines(places: pd.DataFrame, edges: pd.DataFrame, *, n: int) -> list[Any
     traces = []
     near = edges["kept"].astype(bool)
     for name, dash, rows in (
-        ("true neighbour, kept by the map", "solid", edges[near]),
-        ("true neighbour, torn off by the map", "dash", edges[~near]),
+        (KEPT, "solid", edges[near]),
+        (TORN, "dash", edges[~near]),
     ):
         if not len(rows):
             continue

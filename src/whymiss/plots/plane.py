@@ -55,15 +55,6 @@ def points(n: int, **settings: Any) -> Any:
     return trace(**{"mode": "markers", **settings})
 
 
-def mark_size(n: int) -> int:
-    """How wide a mark is in pixels, on a plane of `n` points.
-
-    >>> mark_size(300), mark_size(20000)
-    (9, 4)
-    """
-    return next((size for most, size in ((500, 9), (1500, 7), (6000, 5)) if n <= most), 4)
-
-
 def outlined(marker: Mapping[str, Any], *, size: Any, opacity: Any) -> dict[str, Any]:
     """The settings of marks with the thin grey edge that shows dark ones on black."""
     return {**marker, "size": size, "opacity": opacity, "line": {"width": 0.7, "color": INK}}

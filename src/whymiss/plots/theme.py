@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from whymiss.errors import WhymissError
+from whymiss.plots.colours import BLUE, GREEN, GRID, INK, SCALE, VERMILLION
 from whymiss.plots.labels import label
 
 try:
@@ -21,15 +22,6 @@ __all__ = [
     "BLUE", "CONFIG", "EMPTY_AXIS", "GREEN", "GRID", "INK", "SCALE", "VERMILLION", "Figure",
     "axes", "figure", "go", "make_subplots", "nothing",
 ]  # fmt: skip
-
-INK: Final = "#888"
-GRID: Final = "rgba(128,128,128,.25)"
-BLUE: Final = "#0072B2"
-VERMILLION: Final = "#D55E00"
-GREEN: Final = "#009E73"
-"""Of Okabe and Ito (2008), those that stand out at 3 to 1 on both white and black."""
-SCALE: Final = "Cividis"
-"""Runs from dark blue to yellow and reads the same to colour-blind people (Nuñez et al. 2018)."""
 
 _NO_BUTTONS: Final = ["sendChartToCloud", "select2d", "lasso2d"]
 

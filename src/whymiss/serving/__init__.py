@@ -1,0 +1,1 @@
+"""What `whymiss lab` and `whymiss serve` start: command lines, environments, a child process."""

@@ -1,0 +1,1 @@
+"""Panels for notebooks; the only room that knows ipywidgets, anywidget and IPython."""

@@ -1,0 +1,1 @@
+"""What all panels share: the surface that shows them, controls, the panel itself."""

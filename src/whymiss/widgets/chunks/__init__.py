@@ -1,0 +1,1 @@
+"""The chunk browser: a document with the borders of its chunks."""

@@ -1,0 +1,1 @@
+"""The compare panel: two pipelines, question by question."""

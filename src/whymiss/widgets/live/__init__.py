@@ -1,0 +1,1 @@
+"""The live retrieval panel: knobs on one side, what is retrieved on the other."""

@@ -1,0 +1,1 @@
+"""The map panel: the embedding map to look around in."""

@@ -1,0 +1,1 @@
+"""The wrong-answer walk: from an answer to its cause and a repair."""
