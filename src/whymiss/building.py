@@ -144,7 +144,7 @@ class Builder:
 
     def purge(self, config: PipelineConfig, *, older_than: timedelta = _NOW) -> PurgeReport:
         """Erase what was deleted: rows of tables, vectors and token vectors. See `index.purge`."""
-        report = purge(self._store, self._models._cache, older_than=older_than)
+        report = purge(self._store, self._models.cache, older_than=older_than)
         with self._store.writing():
             drop_tokens(self._models, config, read_catalogue(self._store))
         return report

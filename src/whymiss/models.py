@@ -60,7 +60,7 @@ class Models:
         generator: Generator | None = None,
         chunkers: Mapping[str, ChunkFunction] | None = None,
     ) -> None:
-        self._cache = cache
+        self.cache = cache
         self.token_folder = tokens
         self._own_encoder = encoder
         self._own_reranker = reranker
@@ -156,14 +156,14 @@ class Models:
     def _make_encoder(self, config: PipelineConfig) -> CachedEncoder:
         if not config.embedding.late_chunking:
             encoder = self._own_encoder or SentenceTransformersEncoder(config.embedding)
-            return CachedEncoder(encoder, self._cache)
+            return CachedEncoder(encoder, self.cache)
         exact, offered = self._exact_encoder(config), self.token_encoder(config)
         if offered is None:
             raise ModelError(
                 f"embedding.late_chunking needs token vectors; encoder {exact.model_version} "
                 "offers none. Switch it off, or use a mean-pooling sentence-transformers model."
             )
-        return LateChunkingEncoder(exact, offered, self._cache, self.token_store(config))
+        return LateChunkingEncoder(exact, offered, self.cache, self.token_store(config))
 
     def _late_interaction(
         self, config: PipelineConfig, space: SearchSpace | None

@@ -683,7 +683,9 @@ class Workbench(Panels):
 
         Deleting hides a document at once, but its text stays in LanceDB's files until then. The
         version history goes with it. Token vectors of what was deleted go with it too, and its
-        landmarks on maps.
+        landmarks on maps. Vectors in the cache that no index holds go as well: sweeps, live search
+        and labelled questions are embedded again when they are next used. An index that stayed
+        behind loses its rows of changed and deleted documents.
 
         Raises
         ------

@@ -1,4 +1,4 @@
-"""The canvas of the map in a real JupyterLab: what a person does arrives, what Python says shows."""
+"""The map's canvas in a real JupyterLab: what a person does arrives, what Python says shows."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 from lab_notebook import LabNotebook
+from map_page import MAP, MapPage, far_rows
 from playwright.sync_api import expect
 
 OpenNotebook = Callable[..., LabNotebook]
@@ -36,46 +37,20 @@ canvas.on_pick(picked); canvas.on_hover(told)
 canvas.show_points(places, colours, marks={"evidence": [3], "question": [4]},
                    labels=[ClusterLabel(name="refund", x=0.0, y=0.0, n=3)])
 """
-MAP = ".wm-map"
 
 
-class MapPage:
-    """One map in an open notebook."""
+class CanvasPage(MapPage):
+    """The canvas, and the picks that its kernel heard of."""
 
-    def __init__(self, lab: LabNotebook) -> None:
-        self.lab, self.page = lab, lab.page
-        self.root = self.page.locator(MAP).last
-        self.canvas = self.root.locator(".wm-map-canvas")
-        self.canvas.scroll_into_view_if_needed()
-
-    def python(self, code: str) -> str:
-        return self.lab.execute(code)
-
-    def value(self, expression: str):
-        return json.loads(self.python(f"import json; print(json.dumps({expression}))"))
-
-    def spot(self, x: float, y: float) -> tuple[float, float]:
-        """The pixel of a place of the map."""
-        box = self.canvas.bounding_box()
-        middle_x, middle_y, reach = json.loads(self.root.get_attribute("data-view"))
-        scale = min(box["width"], box["height"]) / 2 / reach
-        return (
-            box["x"] + box["width"] / 2 + (x - middle_x) * scale,
-            box["y"] + box["height"] / 2 - (y - middle_y) * scale,
-        )
-
-    def place(self, column: float, line: float) -> tuple[float, float]:
-        """The place of the map under a pixel."""
-        box = self.canvas.bounding_box()
-        middle_x, middle_y, reach = json.loads(self.root.get_attribute("data-view"))
-        scale = min(box["width"], box["height"]) / 2 / reach
-        return (
-            middle_x + (column - box["x"] - box["width"] / 2) / scale,
-            middle_y - (line - box["y"] - box["height"] / 2) / scale,
-        )
-
-    def expect_selected(self, n: int) -> None:
-        expect(self.root).to_have_attribute("data-selected", str(n))
+    def until(self, seen: Callable[[list[float]], bool]) -> list[float]:
+        """The view, once it is so; it moves a frame after the hand does."""
+        view: list[float] = []
+        for _ in range(100):
+            view = json.loads(self.root.get_attribute("data-view"))
+            if seen(view):
+                return view
+            self.page.wait_for_timeout(20)
+        raise AssertionError(f"the view stays {view}")
 
     def pick(self, n: int) -> list:
         """The nth pick that Python heard of, once it came."""
@@ -88,19 +63,18 @@ class MapPage:
         raise AssertionError(f"{len(picks)} picks")
 
 
+@pytest.fixture(scope="module")
+def lab(module_notebook: OpenNotebook) -> LabNotebook:
+    return module_notebook([SETUP, "canvas"])
+
+
 @pytest.fixture
-def shown(notebook: OpenNotebook) -> MapPage:
-    lab = notebook([SETUP, "canvas"])
+def shown(lab: LabNotebook) -> CanvasPage:
+    """A map as it was made, in the notebook that all tests share."""
+    lab.set_theme("light")
     lab.run_all()
     lab.page.wait_for_selector(f"{MAP}[data-drawn]")
-    return MapPage(lab)
-
-
-def far_rows(places: np.ndarray, n: int) -> list[int]:
-    """Rows that lie far from all others, so that a click can mean only them."""
-    away = np.linalg.norm(places[:, None] - places[None], axis=2)
-    np.fill_diagonal(away, np.inf)
-    return np.argsort(-away.min(axis=1))[:n].tolist()
+    return CanvasPage(lab)
 
 
 def inside(places: np.ndarray, corners: list[tuple[float, float]]) -> set[int]:
@@ -116,7 +90,7 @@ def inside(places: np.ndarray, corners: list[tuple[float, float]]) -> set[int]:
     return found
 
 
-def test_a_person_clicks_adds_lassoes_and_clears(shown: MapPage) -> None:
+def test_a_person_clicks_adds_lassoes_and_clears(shown: CanvasPage) -> None:
     page = shown.page
     places = np.array(shown.value("places.tolist()"))
     one, other = far_rows(places, 2)
@@ -159,7 +133,7 @@ def test_a_person_clicks_adds_lassoes_and_clears(shown: MapPage) -> None:
     assert shown.pick(5) == ["lasso", rows]
 
 
-def test_python_selects_and_a_reload_restores_everything(shown: MapPage) -> None:
+def test_python_selects_and_a_reload_restores_everything(shown: CanvasPage) -> None:
     shown.python(
         "canvas.select([7, 5]); canvas.view = (0.5, 0.25, 1.0); "
         "canvas.draw_edges([5, 5], [7, 9], [True, False])"
@@ -171,36 +145,32 @@ def test_python_selects_and_a_reload_restores_everything(shown: MapPage) -> None
     shown.lab.save()
     shown.lab.reload()
     shown.page.wait_for_selector(f"{MAP}[data-drawn]")
-    after = MapPage(shown.lab)
+    after = CanvasPage(shown.lab)
     after.expect_selected(2)
     expect(after.root).to_have_attribute("data-view", "[0.5,0.25,1]")
     expect(after.root).to_contain_text("true neighbour, torn off by the map (1)")
 
 
-def test_wheel_drag_buttons_and_keys_move_the_view_and_python_knows(shown: MapPage) -> None:
+def test_wheel_drag_buttons_and_keys_move_the_view_and_python_knows(shown: CanvasPage) -> None:
     page = shown.page
     whole = json.loads(shown.root.get_attribute("data-view"))
     pixel = shown.spot(0.4, -0.3)
     page.mouse.move(*pixel)
     page.mouse.wheel(0, -300)
-    page.wait_for_timeout(400)
-    assert json.loads(shown.root.get_attribute("data-view"))[2] < whole[2]
+    before = shown.until(lambda view: view[2] < whole[2])
     assert np.allclose(shown.place(*pixel), (0.4, -0.3), atol=0.01)
-    before = json.loads(shown.root.get_attribute("data-view"))
     page.mouse.down()
     page.mouse.move(pixel[0] + 60, pixel[1] + 40, steps=5)
     page.mouse.up()
-    page.wait_for_timeout(400)
-    assert np.allclose(shown.place(pixel[0] + 60, pixel[1] + 40), (0.4, -0.3), atol=0.01)
-    assert np.allclose(
-        shown.value("canvas.view"), json.loads(shown.root.get_attribute("data-view"))
+    shown.until(
+        lambda _: np.allclose(shown.place(pixel[0] + 60, pixel[1] + 40), (0.4, -0.3), atol=0.01)
     )
-    assert json.loads(shown.root.get_attribute("data-view")) != before
+    moved = shown.until(lambda view: view != before)
+    shown.until(lambda _: np.allclose(shown.value("canvas.view or [0, 0, 0]"), moved))
     assert shown.value("picks") == []
     shown.root.get_by_role("button", name="Show all").click()
-    page.wait_for_timeout(400)
-    assert json.loads(shown.root.get_attribute("data-view")) == whole
-    assert shown.value("canvas.view") is None
+    shown.until(lambda view: view == whole)
+    shown.until(lambda _: shown.value("canvas.view") is None)
     for key, change in (
         ("+", lambda v: v[2] < whole[2]),
         ("0", lambda v: v == whole),
@@ -209,11 +179,12 @@ def test_wheel_drag_buttons_and_keys_move_the_view_and_python_knows(shown: MapPa
         ("-", lambda v: v[2] > whole[2]),
     ):
         shown.canvas.press(key)
-        page.wait_for_timeout(100)
-        assert change(json.loads(shown.root.get_attribute("data-view"))), key
+        shown.until(change)
 
 
-def test_the_keyboard_goes_from_point_to_point_and_jupyter_hears_none_of_it(shown: MapPage) -> None:
+def test_the_keyboard_goes_from_point_to_point_and_jupyter_hears_none_of_it(
+    shown: CanvasPage,
+) -> None:
     page = shown.page
     shown.canvas.focus()
     page.keyboard.press("n")
@@ -239,7 +210,7 @@ def test_the_keyboard_goes_from_point_to_point_and_jupyter_hears_none_of_it(show
     assert page.evaluate("document.activeElement.className").startswith("wm-map-canvas")
 
 
-def test_hover_shows_the_words_of_python_as_text(shown: MapPage) -> None:
+def test_hover_shows_the_words_of_python_as_text(shown: CanvasPage) -> None:
     places = np.array(shown.value("places.tolist()"))
     (one,) = far_rows(places, 1)
     shown.page.mouse.move(*shown.spot(*places[one]))
@@ -258,7 +229,7 @@ def test_hover_shows_the_words_of_python_as_text(shown: MapPage) -> None:
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
-def test_axe_finds_nothing(shown: MapPage, theme: str) -> None:
+def test_axe_finds_nothing(shown: CanvasPage, theme: str) -> None:
     shown.lab.set_theme(theme)
     assert shown.lab.axe(MAP) == []
     shown.python("canvas.select([1, 2]); canvas.draw_edges([1], [2], [False])")
@@ -266,25 +237,27 @@ def test_axe_finds_nothing(shown: MapPage, theme: str) -> None:
     assert shown.lab.axe(MAP) == []
 
 
-def paper(shown: MapPage) -> list[int]:
+def paper(shown: CanvasPage) -> list[int]:
     return shown.page.evaluate(
         "() => [...document.querySelector('.wm-map-stage canvas').getContext('2d')"
         ".getImageData(1, 1, 1, 1).data]"
     )
 
 
-def test_another_theme_is_drawn_at_once(shown: MapPage) -> None:
+def test_another_theme_is_drawn_at_once(shown: CanvasPage) -> None:
     assert paper(shown)[0] > 200
     drawn = int(shown.root.get_attribute("data-drawn"))
     shown.lab.set_theme("dark")
     shown.page.wait_for_function(
         "n => document.querySelector('.wm-map').dataset.drawn > n", arg=drawn
     )
-    shown.page.wait_for_timeout(300)
-    assert paper(shown)[0] < 60
+    shown.page.wait_for_function(
+        "() => document.querySelector('.wm-map-stage canvas').getContext('2d')"
+        ".getImageData(1, 1, 1, 1).data[0] < 60"
+    )
 
 
-def test_a_restarted_kernel_leaves_a_message_and_no_control(shown: MapPage) -> None:
+def test_a_restarted_kernel_leaves_a_message_and_no_control(shown: CanvasPage) -> None:
     shown.lab.restart_kernel()
     alert = shown.root.get_by_role("alert")
     expect(alert).to_contain_text("The kernel that this map belongs to is gone.")
@@ -294,7 +267,7 @@ def test_a_restarted_kernel_leaves_a_message_and_no_control(shown: MapPage) -> N
     assert shown.lab.axe(MAP) == []
 
 
-def test_an_error_of_a_callback_is_shown(shown: MapPage) -> None:
+def test_an_error_of_a_callback_is_shown(shown: CanvasPage) -> None:
     shown.python(
         "def bad(rows, how): raise ValueError('no <b>such</b> chunk')\ncanvas.on_pick(bad)"
     )
@@ -313,7 +286,7 @@ def test_two_views_of_one_map_follow_each_other(notebook: OpenNotebook) -> None:
     lab.page.wait_for_function(
         "() => document.querySelectorAll('.wm-map[data-drawn]').length === 2"
     )
-    shown = MapPage(lab)
+    shown = CanvasPage(lab)
     places = np.array(shown.value("places.tolist()"))
     (one,) = far_rows(places, 1)
     lab.page.mouse.click(*shown.spot(*places[one]))
@@ -336,7 +309,7 @@ def test_fifty_thousand_points_answer_within_300_ms(notebook: OpenNotebook) -> N
     lab = notebook([SETUP.replace("n = 2_000", "n = 50_000"), "canvas"])
     lab.run_all()
     lab.page.wait_for_selector(f"{MAP}[data-drawn]")
-    shown = MapPage(lab)
+    shown = CanvasPage(lab)
     page = shown.page
     page.evaluate(TIMES)
     box = shown.canvas.bounding_box()

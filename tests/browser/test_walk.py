@@ -90,8 +90,8 @@ def check_applied(lab: LabNotebook) -> None:
     expect(before).to_contain_text("✗ The evidence is not in the context.")
     expect(after).to_contain_text(EVIDENCE)
     expect(after).to_contain_text("✓ The evidence is in the context, and the answer rests on it.")
-    held = lab.execute("live = wb.live_panel(); live.state.question, live.state.where")
-    assert held == repr((ASKED, ("plan_type = annual",)))
+    held = lab.execute("live = wb.live_panel().state; live.question, live.where[0].value")
+    assert held == repr((ASKED, "annual"))
     assert walk(lab).get_by_role("alert").count() == 0
 
 

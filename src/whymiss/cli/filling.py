@@ -142,6 +142,21 @@ def purge(store: str, as_json: bool) -> None:
     with open_workbench(store) as workbench:
         done = workbench.purge()
     if as_json:
-        print_json({"tables": list(done.tables), "bytes_freed": done.bytes_freed})
+        print_json(
+            {
+                "tables": list(done.tables),
+                "n_rows": done.n_rows,
+                "n_vectors": done.n_vectors,
+                "bytes_freed": done.bytes_freed,
+            }
+        )
     else:
-        click.echo(f"{len(done.tables)} tables written anew, {done.bytes_freed:,} bytes freed")
+        click.echo(
+            f"{len(done.tables)} tables written anew, {done.n_vectors:,} cached vectors erased, "
+            f"{done.bytes_freed:,} bytes freed"
+        )
+        if done.n_rows:
+            click.echo(
+                f"{done.n_rows:,} chunks erased from indexes that had stayed behind: build them "
+                "again"
+            )

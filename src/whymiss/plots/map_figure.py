@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import pandas as pd
 
 from whymiss.errors import ConfigError, InvalidRecordError
 from whymiss.plots.cluster_labels import cluster_labels, without_overlap
-from whymiss.plots.colouring import Colouring, is_missing
-from whymiss.plots.labels import check_columns, hover, label, number
-from whymiss.plots.map_rows import REACHED, UNDEFINED, coloured_by, looked_at, marks_of, standing
+from whymiss.plots.colouring import Colouring
+from whymiss.plots.labels import check_columns, hover, label
+from whymiss.plots.map_rows import coloured_by, looked_at, marks_of, standing
 from whymiss.plots.map_traces import edge_lines, marked_points, plain_points
-from whymiss.plots.marks import MARKS
+from whymiss.plots.map_words import point_lines
 from whymiss.plots.plane import Floats, caption, check_places, plain_axes, span
 from whymiss.plots.theme import Figure, figure, nothing
 
@@ -85,7 +84,9 @@ def embedding_map(
     marks = marks_of(rows)
     places = rows[["x", "y"]].to_numpy(dtype=np.float64)
     records = rows.to_dict(orient="records")
-    said = np.array([_hover(*pair, colour_by) for pair in zip(records, marks, strict=True)])
+    said = np.array(
+        [hover(*point_lines(*pair, colour_by)) for pair in zip(records, marks, strict=True)]
+    )
     ends = {*lines["from_id"], *lines["to_id"]}
     shown, clear = looked_at(rows, ends), standing(rows, ends)
     drawn = figure(title=title, height=_HEIGHT)
@@ -171,42 +172,3 @@ def _kept_words(kept: pd.Series) -> str:
         f"{meaning}of the true nearest neighbours of a point, {known.mean():.0%} are among its "
         f"nearest on the map (mean of {len(known):,} points{missing})."
     )
-
-
-def _hover(row: Mapping[Hashable, Any], mark: str, colour_by: str) -> str:
-    known = {name: "" if is_missing(value) else value for name, value in row.items()}
-    document = _document(known["title"], known["doc_id"])
-    ranked = "" if known["rank"] == "" else f"rank {known['rank']}"
-    scored = "" if known["score"] == "" else f"score {number(float(known['score']))}"
-    return hover(
-        ": ".join(filter(None, (MARKS[mark].name if mark else "", document))),
-        known["section"],
-        known["excerpt"],
-        ", ".join(filter(None, (ranked, scored, _left_words(row)))),
-        f"cluster: {known['cluster_label']}" if known["cluster_label"] else "",
-        "" if known["kept"] == "" else f"{known['kept']:.0%} of its true neighbours are near it",
-        _value_words(known, colour_by),
-    )
-
-
-def _document(title: str, doc_id: str) -> str:
-    return str(doc_id if title in ("", doc_id) else f"{title} ({doc_id})")
-
-
-def _left_words(row: Mapping[Hashable, Any]) -> str:
-    if is_missing(row["left_at"]):
-        return ""
-    evidence = "its evidence " if row["kind"] == "question" else ""
-    return evidence + (f"lost at {row['left_at']}" if row["left_at"] else REACHED)
-
-
-def _value_words(known: Mapping[Hashable, Any], colour_by: str) -> str:
-    """The value that the point is coloured by, where no other line tells it."""
-    if (
-        colour_by in ("cluster_label", "kept", "rank", "score", "left_at")
-        and known[colour_by] != ""
-    ):
-        return ""
-    value = "" if colour_by == "cluster" and known["cluster"] == -1 else known[colour_by]
-    words = number(float(value)) if isinstance(value, float) else str(value)
-    return f"{colour_by}: {words or UNDEFINED.get(colour_by, 'undefined')}"

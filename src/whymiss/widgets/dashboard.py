@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 import ipywidgets
 
+from whymiss.errors import ConfigError
 from whymiss.pages.markup import IN_NOTEBOOK, Markup, table, tag
 from whymiss.widgets.base.panel import Panel
 from whymiss.widgets.chunks.panel import ChunkBrowser
@@ -62,9 +63,16 @@ class Dashboard(Panel):
         self.front(name)
 
     def front(self, name: str) -> None:
-        """Show a panel."""
-        self._state = name
+        """Show a panel.
+
+        Raises
+        ------
+        ConfigError : there is none of this name.
+        """
+        if name not in _PANELS:
+            raise ConfigError(f"the dashboard has no panel {name!r}; it has {', '.join(_PANELS)}.")
         panel = self.desk.panel(_PANELS[name][1])
+        self._state = name
         # One that goes is not closed: it comes back as it was.
         self._box.children = (self._surface, panel.widget)
         self.draw()
@@ -98,8 +106,10 @@ class Dashboard(Panel):
 
     def close(self) -> None:
         if not self.closed:
+            layout = self._box.layout
+            super().close()
             self._surface.close()
-        super().close()
+            layout.close()
 
     def _button(self, name: str, said: str) -> Markup:
         return tag(

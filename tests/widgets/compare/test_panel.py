@@ -200,6 +200,18 @@ def test_an_undefined_score_says_why_and_is_no_zero(compared: ComparePanel, seen
     assert row[2:5] == ["undefined"] * 3
 
 
+def test_a_question_with_documents_alone_says_that_no_span_is_judged(
+    panel: ComparePanel, questions: list[Question], by_documents: list[Question], seen: Any
+) -> None:
+    panel.desk.use([*questions[1:], by_documents[0]])
+    panel.press("compare")
+    assert panel.flush(60)
+    panel.press("filter", "undefined")
+    said = {row[1].split()[0]: row[1] for row in rows_of(seen(panel, "questions"))}
+    assert set(said) == {"q00", "q99"}
+    assert "no span is judged, only documents" in said["q00"]
+
+
 def test_the_list_is_by_any_measure_that_was_compared(compared: ComparePanel, seen: Any) -> None:
     turn(compared, "by", "context_tokens")
     rows = rows_of(seen(compared, "questions"))
@@ -268,6 +280,26 @@ def test_progress_is_shown_and_cancel_keeps_what_was_there(
     assert panel.flush(60)
     assert panel.compared is not None
     assert seen(panel, "work").text == ""
+
+
+def test_an_error_of_work_that_was_stopped_is_nobodys_news(
+    panel: ComparePanel, seen: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entered, goes_on = threading.Event(), threading.Event()
+
+    def broken(*_: Any, **__: Any) -> None:
+        entered.set()
+        assert goes_on.wait(20)
+        raise ConfigError("too late")
+
+    monkeypatch.setattr(panel.desk.workbench, "compare", broken)
+    panel.press("compare")
+    assert entered.wait(20)
+    panel.press("cancel")
+    goes_on.set()
+    assert panel.flush(10)
+    assert "Stopped." in seen(panel, "work").text
+    assert problem_of(panel) == ""
 
 
 def test_a_newer_comparison_takes_the_place_of_one_that_runs(
@@ -499,24 +531,34 @@ def test_before_the_first_comparison_the_snapshot_says_so(panel: ComparePanel) -
 def test_hostile_names_and_texts_stay_text(
     panel: ComparePanel, questions: list[Question], hostile_strings: tuple[str, ...]
 ) -> None:
+    evil = ("<img src=x onerror=alert(1)>", "'\"><script>alert(2)</script>")
+    given = [*evil, *(text for text in hostile_strings if text.strip())][: len(questions)]
     asked = [
-        replace(q, query=replace(q.query, text=text, query_id=f"{n}{text}", expected_answer=text))
-        for n, (q, text) in enumerate(zip(questions, hostile_strings[-21:], strict=True))
-        if text.strip()
+        replace(
+            q,
+            query=replace(q.query, text=text, query_id=f"{n}{text}", expected_answer=text),
+            split="",
+        )
+        for n, (q, text) in enumerate(zip(questions, given, strict=True))
     ]
     panel.desk.use(asked)
-    evil = ("<img src=x onerror=alert(1)>", "'\"><script>alert(2)</script>")
     panel.hold(panel.state.baseline, panel.state.other, evil)
     panel.press("compare")
     assert panel.flush(60)
     panel.press("filter", "all")
-    panel.press("look", asked[0].query_id)
-    assert panel.flush(30)
-    assert panel.rankings is not None
-    for shown in (*panel._surface.parts.values(), panel._repr_html_()):
-        found = BeautifulSoup(shown, "html.parser").find_all(True)
-        assert not {tag.name for tag in found} & {"script", "img", "a", "b", "svg", "iframe"}
-        assert not [name for tag in found for name in tag.attrs if name.startswith("on")]
+    seen_texts = ""
+    for page in range(2):
+        panel.press("page", str(page))
+        panel.press("look", asked[page].query_id)
+        assert panel.flush(30)
+        assert panel.rankings is not None
+        for shown in (*panel._surface.parts.values(), panel._repr_html_()):
+            parsed = BeautifulSoup(shown, "html.parser")
+            found = parsed.find_all(True)
+            assert not {tag.name for tag in found} & {"script", "img", "a", "b", "svg", "iframe"}
+            assert not [name for tag in found for name in tag.attrs if name.startswith("on")]
+            seen_texts += parsed.text
+    assert all(text in seen_texts for text in evil)
 
 
 def test_a_closed_panel_is_not_kept_alive(wb: Workbench, questions_file: Path) -> None:

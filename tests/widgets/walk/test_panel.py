@@ -18,7 +18,7 @@ import whymiss
 from whymiss.diagnosis.records import Diagnosis
 from whymiss.errors import GenerationError
 from whymiss.evaluation.labels import EvidenceSpan, Question
-from whymiss.records import Answer, Query
+from whymiss.records import Answer, Clause, Query
 from whymiss.testing import HashingEncoder
 from whymiss.widgets.live.panel import LivePanel
 from whymiss.widgets.walk.panel import WalkPanel
@@ -566,7 +566,8 @@ def test_a_filter_changes_no_knob_and_is_asked_with(
     done(diagnosed, "apply", repair_of("filter"))
     live = wb.live_panel()
     assert live.flush(20)
-    assert (live.state.config, live.state.where) == (world.config, ("plan = annual",))
+    clause = Clause(field="plan", op="eq", value="annual")
+    assert (live.state.config, live.state.where) == (world.config, (clause,))
     assert "It changes no knob: the question is asked with the filter plan = annual." in said(
         diagnosed, "outcome"
     )

@@ -14,7 +14,8 @@ from whymiss.config import PipelineConfig
 from whymiss.errors import FilterError, InvalidRecordError
 from whymiss.evaluation.labels import EvidenceSpan, Question
 from whymiss.records import Clause, Query
-from whymiss.widgets.walk.state import WalkState, where_of, where_text
+from whymiss.widgets.base.asker import where_of, where_text
+from whymiss.widgets.walk.state import WalkState
 
 SPANS = [EvidenceSpan(doc_id="faq", start=10 * n, end=10 * n + 5) for n in range(6)]
 ALTERNATIVES = st.lists(

@@ -103,6 +103,12 @@ def test_a_citation_that_the_text_does_not_show_is_listed() -> None:
     assert words(said_html(answer, trace, links=True)).endswith("It cites besides: [1]")
 
 
+def test_a_number_of_any_length_in_brackets_is_text() -> None:
+    text = f"Ten days [{'9' * 5000}]."
+    answer, trace = answered(text)
+    assert words(said_html(answer, trace, links=True)) == text
+
+
 def test_an_abstention_and_a_missing_answer_say_why() -> None:
     answer, trace = answered("", abstained=True, reason="nothing is close enough")
     assert words(said_html(answer, trace)) == "Abstained: nothing is close enough"

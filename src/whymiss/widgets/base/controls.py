@@ -96,6 +96,15 @@ def group(name: str, *controls: Child) -> Markup:
     return tag("fieldset", tag("legend", name), *controls)
 
 
+def scrolled(name: str, content: Markup) -> Markup:
+    """A box that scrolls sideways, by keyboard too; `name` says what is in it.
+
+    >>> print(scrolled("Repairs", Markup("<table></table>")))
+    <div class="wide" tabindex="0" role="region" aria-label="Repairs"><table></table></div>
+    """
+    return tag("div", content, class_="wide", tabindex="0", role="region", aria_label=name)
+
+
 def code(name: str, text: str) -> Markup:
     """Code that can be read and copied, closed until it is asked for."""
     return tag(

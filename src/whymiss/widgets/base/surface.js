@@ -26,7 +26,13 @@ function render({ model, el }) {
 
   function send(message) {
     sent += 1;
-    model.send({ ...message, seen: sent });
+    try {
+      model.send({ ...message, seen: sent });
+    } catch {
+      // A kernel that was shut down says so only now.
+      lost();
+      return;
+    }
     clearTimeout(patience);
     patience = setTimeout(() => {
       if (model.get("seen") < sent) {
@@ -248,6 +254,7 @@ function morph(kept, wanted) {
     if (kept.nodeValue !== wanted.nodeValue) kept.nodeValue = wanted.nodeValue;
     return;
   }
+  const before = written(kept);
   for (const { name, value } of [...wanted.attributes]) {
     if (kept.getAttribute(name) !== value) kept.setAttribute(name, value);
   }
@@ -257,21 +264,30 @@ function morph(kept, wanted) {
     if (!wanted.hasAttribute(name) && !opened) kept.removeAttribute(name);
   }
   morphChildren(kept, wanted);
-  morphValue(kept, wanted);
+  // What is typed and not sent yet stays, unless Python says something new.
+  if (written(wanted) !== before && kept !== kept.ownerDocument.activeElement) setValue(kept);
 }
 
-function morphValue(kept, wanted) {
-  if (kept === kept.ownerDocument.activeElement) return;
-  if (kept.nodeName === "INPUT") {
-    if (kept.type === "checkbox" || kept.type === "radio") {
-      kept.checked = wanted.hasAttribute("checked");
-    } else if (wanted.hasAttribute("value")) kept.value = wanted.getAttribute("value");
-  } else if (kept.nodeName === "TEXTAREA") {
-    kept.value = wanted.textContent;
-  } else if (kept.nodeName === "SELECT") {
-    const chosen = wanted.querySelector("option[selected]");
-    if (chosen) kept.value = chosen.getAttribute("value");
+// What Python wrote into a control; undefined for what is none.
+function written(element) {
+  if (element.nodeName === "INPUT") {
+    return isTicked(element) ? element.hasAttribute("checked") : element.getAttribute("value");
   }
+  if (element.nodeName === "TEXTAREA") return element.textContent;
+  if (element.nodeName === "SELECT") {
+    return element.querySelector("option[selected]")?.getAttribute("value");
+  }
+  return undefined;
+}
+
+function setValue(element) {
+  const value = written(element);
+  if (isTicked(element)) element.checked = value;
+  else if (value !== undefined && value !== null) element.value = value;
+}
+
+function isTicked(element) {
+  return element.type === "checkbox" || element.type === "radio";
 }
 
 export default { render };

@@ -15,10 +15,9 @@ from whymiss.pages.boundaries import place_of
 from whymiss.pages.markup import Markup, tag, visible
 from whymiss.records import Query
 from whymiss.widgets.base.controls import code
+from whymiss.widgets.base.knobs import turned
+from whymiss.widgets.base.reporting import Reporting
 from whymiss.widgets.chunks.cutting import Cut, cut
-from whymiss.widgets.chunks.handing import try_out_live
-from whymiss.widgets.chunks.knobs import turned
-from whymiss.widgets.chunks.reporting import Reporting
 from whymiss.widgets.chunks.state import ChunksState, page_at, pages_of
 from whymiss.widgets.chunks.view import (
     head_html,
@@ -29,6 +28,7 @@ from whymiss.widgets.chunks.view import (
     summary_html,
     text_html,
 )
+from whymiss.widgets.handing import try_out_live
 
 if TYPE_CHECKING:
     from whymiss.live.background import Check

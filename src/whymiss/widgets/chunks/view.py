@@ -26,8 +26,8 @@ from whymiss.pages.markup import (
 from whymiss.records import Document
 from whymiss.text import Interval, counted
 from whymiss.widgets.base.controls import button, choice, group, text_field
+from whymiss.widgets.base.knobs import chunking_knobs, control
 from whymiss.widgets.chunks.cutting import Cut
-from whymiss.widgets.chunks.knobs import chunking_knobs, control
 from whymiss.widgets.chunks.pager import pager
 from whymiss.widgets.chunks.state import ChunksState, page_at, pages_of, span_code
 

@@ -12,15 +12,9 @@ from whymiss.evaluating import chosen
 from whymiss.pages.markup import IN_NOTEBOOK, Markup, tag
 from whymiss.pipeline import Pipeline
 from whymiss.widgets.base.controls import code
+from whymiss.widgets.base.knobs import turned
 from whymiss.widgets.base.panel import busy
-from whymiss.widgets.chunks.handing import (
-    pipelines_of_live,
-    show_chunk,
-    try_out_live,
-    walk_through,
-)
-from whymiss.widgets.chunks.knobs import turned
-from whymiss.widgets.chunks.reporting import Reporting
+from whymiss.widgets.base.reporting import Reporting
 from whymiss.widgets.compare.questions_view import (
     ROWS,
     questions_html,
@@ -41,6 +35,12 @@ from whymiss.widgets.compare.view import (
     pipelines_html,
     snapshot_html,
     verdict_html,
+)
+from whymiss.widgets.handing import (
+    pipelines_of_live,
+    show_chunk,
+    try_out_live,
+    walk_through,
 )
 
 if TYPE_CHECKING:

@@ -23,7 +23,7 @@ from whymiss.pages.markup import (
 )
 from whymiss.text import counted
 from whymiss.widgets.base.controls import button, checkbox, choice, group, slider
-from whymiss.widgets.chunks.knobs import chunking_knobs, control
+from whymiss.widgets.base.knobs import chunking_knobs, control
 from whymiss.widgets.compare.results import Compared, short_lists
 from whymiss.widgets.compare.state import (
     SIDES,

@@ -12,7 +12,7 @@ from whymiss.text import Interval, counted
 from whymiss.widgets.base.controls import button
 from whymiss.widgets.live.cards import Card, Cards
 
-_MARKS: Final = {"up": "▲", "down": "▼", "entered": "＋", "same": "="}
+_MARKS: Final = {"up": "▲", "down": "▼", "entered": "+", "same": "="}
 
 
 def cards_html(cards: Cards, *, controls: bool = True) -> Markup:
@@ -100,18 +100,20 @@ def _text(card: Card) -> Markup:
     left_out = f"characters {start:,} to {end:,} of {len(text):,} are shown"
     return tag(
         "div",
-        tag("span", _one_line(card.before), class_="wm-soft") if start == 0 else None,
+        tag("span", _around(card.before, "…{} "), class_="wm-soft") if start == 0 else None,
         tag("span", "⟦", class_="wm-border", title="the chunk begins here"),
         body,
         tag("span", "⟧", class_="wm-border", title="the chunk ends here"),
-        tag("span", _one_line(card.after), class_="wm-soft") if end == len(text) else None,
+        tag("span", _around(card.after, " {}…"), class_="wm-soft") if end == len(text) else None,
         None if whole else tag("span", f" ({left_out})", class_="wm-soft"),
         class_="wm-text",
     )
 
 
-def _one_line(text: str) -> str:
-    return " ".join(text.split("\n"))
+def _around(text: str, frame: str) -> str:
+    """Text beside the chunk on one line, as a piece of more; nothing where there is none."""
+    line = " ".join(text.split())
+    return frame.replace("{}", line) if line else ""
 
 
 def _shifted(spans: Sequence[Interval], by: int) -> list[Interval]:

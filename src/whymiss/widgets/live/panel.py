@@ -9,16 +9,19 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from whymiss.config import PipelineConfig
 from whymiss.errors import InvalidRecordError
 from whymiss.evaluation.labels import Question
-from whymiss.frames import clause_text
 from whymiss.live import LiveResult
 from whymiss.pages.markup import Markup, foreign, join, tag
 from whymiss.records import Chunk, Query
+from whymiss.widgets.base.asker import names_of, where_of
 from whymiss.widgets.base.controls import code
-from whymiss.widgets.base.panel import Panel, busy
+from whymiss.widgets.base.knobs import turned
+from whymiss.widgets.base.panel import busy
+from whymiss.widgets.base.reporting import Reporting
+from whymiss.widgets.handing import show_chunk, walk_through
 from whymiss.widgets.live.cards import Place, cards_of
 from whymiss.widgets.live.cards_view import cards_html
 from whymiss.widgets.live.knobs_view import knobs_html
-from whymiss.widgets.live.state import LiveState, companions
+from whymiss.widgets.live.state import LiveState
 from whymiss.widgets.live.view import (
     ask_html,
     delivery_of,
@@ -44,7 +47,7 @@ class _Held:
     chunks: tuple[Chunk, ...]
 
 
-class LivePanel(Panel):
+class LivePanel(Reporting):
     """What a pipeline retrieves while its knobs move, without building its index.
 
     Attributes
@@ -97,8 +100,7 @@ class LivePanel(Panel):
         where : filters to ask it with, in addition to its own.
         """
         state = self._state if question is None else self._asked(question)
-        more = tuple(clause_text(clause) for clause in where)
-        asked = tuple(dict.fromkeys((*state.where, *more)))
+        asked = tuple(dict.fromkeys((*state.where, *where)))
         self.state = replace(state, config=config, baseline=self._state.config, where=asked)
 
     def reconfigure(self, config: PipelineConfig) -> None:
@@ -130,16 +132,20 @@ class LivePanel(Panel):
         if knob == "query_id":
             self.ask(self.desk.labelled.question(value) if value else state.question)
             return
-        if knob in ("principals", "where"):
-            mark = "," if knob == "principals" else ";"
-            names = tuple(part.strip() for part in str(value).split(mark) if part.strip())
-            who, where = (names, state.where) if knob == "principals" else (state.principals, names)
-            self._become(replace(state, principals=who, where=where))
+        if knob == "principals":
+            self._become(replace(state, principals=names_of(str(value))))
             return
-        value = _typed(knob, value, state.config)
-        along = companions(knob, value, state.config)
-        self._moved_along = ", ".join(f"{name} moved along to {to}" for name, to in along.items())
-        self._become(state.turned({knob: value, **along}))
+        if knob == "where":
+            self._become(replace(state, where=where_of(str(value), state.where)))
+            return
+        before = state.config
+        config = turned(knob, value, before)
+        self._moved_along = ", ".join(
+            f"{name} moved along to {to}"
+            for name, (to, _) in config.diff(before).items()
+            if name != knob
+        )
+        self._become(replace(state, config=config))
         self.show({"knobs": knobs_html(self._state)})
 
     def draw(self) -> None:
@@ -157,6 +163,15 @@ class LivePanel(Panel):
             }
         )
         self._draw_result()
+
+    def questions_changed(self) -> None:
+        with self._lock:
+            state = self._state
+            known = {question.query_id for question in self.desk.labelled.questions}
+            if state.query_id and state.query_id not in known:
+                # Its evidence is not known any more; the question is.
+                self._become(replace(state, query_id=""))
+            self.draw()
 
     def snapshot(self) -> Markup:
         state, result = self._state, self.result
@@ -200,14 +215,11 @@ class LivePanel(Panel):
             question=query.text,
             query_id=query.query_id if query.query_id in known else "",
             principals=query.principals,
-            where=tuple(clause_text(clause) for clause in query.where),
+            where=query.where,
         )
 
     def _become(self, state: LiveState) -> None:
         """Take a state on, and search for it in place of whatever is searched."""
-        if state.question:
-            # A filter that is not understood is told before anything is searched.
-            state.query()
         self._state = state
         self.cancel()
         if state.question:
@@ -232,27 +244,20 @@ class LivePanel(Panel):
         if config.embedding in self._prepared:
             return
         self.show({"work": busy("Getting ready: the model is loaded, documents are read")})
-
-        def tell(what: str, done: int, total: int) -> None:
-            check()
-            self.show({"work": busy(f"Getting ready: {what}", done, total)})
-
-        try:
-            self.desk.workbench.live.prepare(config, progress=tell)
-            self._prepared.add(config.embedding)
-        finally:
-            self.show({"work": Markup()})
+        with self.ended_by_errors(check):
+            self.desk.workbench.live.prepare(config, progress=self.telling(check))
+        self._prepared.add(config.embedding)
+        self.end_work()
 
     def _hold_baseline(self, state: LiveState, check: Check) -> None:
         """Find out what the baseline selects for the question, unless that is known."""
         if state.baseline is None or (self._held and self._held.asked == _baseline_of(state)):
             return
         self.show({"work": busy("Asking the baseline")})
-        try:
+        with self.ended_by_errors(check):
             found = self.desk.workbench.live.search(state.query(), state.baseline).wait("exact")
-        finally:
-            self.show({"work": Markup()})
         check()
+        self.end_work()
         if found is not None:
             self._held = _Held(_baseline_of(state), found.chunks)
 
@@ -276,25 +281,22 @@ class LivePanel(Panel):
         measures = [f"recall@{state.config.retrieval.k}", "delivered_evidence"]
 
         def job(check: Check) -> None:
-            def tell(what: str, done: int, total: int) -> None:
-                check()
-                self.show({"work": busy(f"Measuring: {what}", done, total)})
-
-            try:
+            tell = self.telling(check)
+            with self.ended_by_errors(check):
                 knobs = {"retrieval.k": [state.config.retrieval.k]}
                 made = workbench.sweep(
                     questions, knobs, config=state.config, measures=measures, progress=tell
                 )
                 (run,) = made.runs.values()
-                lines = [f"{name}: {run.score(name)} over {run.score(name).n} questions"
-                         for name in measures]  # fmt: skip
+                scores = {name: run.score(name) for name in measures}
+                lines = [f"{name}: {s} over {s.n} questions" for name, s in scores.items()]
                 if state.baseline is not None:
                     pair = {"baseline": state.baseline, "these settings": state.config}
                     held = workbench.compare(questions, pair, measures=measures, progress=tell)
                     lines += held.sentences()
-            finally:
-                self.show({"work": Markup()})
             with self._lock:
+                check()
+                self.end_work()
                 self._measured = state.config, tuple(lines)
                 self.show({"measure": self._measure_part()})
 
@@ -309,19 +311,11 @@ class LivePanel(Panel):
         return join([asked, measured_html(lines, config, now=self._state.config)])
 
     def _walk(self) -> None:
-        from whymiss.widgets.walk.panel import WalkPanel
-
-        walk = self.desk.panel(WalkPanel)
-        walk.open(self._question() or self._state.query(), self._state.config)
-        self.desk.bring_to_front(walk)
+        asked = self._question() or Question(query=self._state.query())
+        walk_through(self.desk, asked, self._state.config)
 
     def _browse(self, chunk_id: str) -> None:
-        from whymiss.widgets.chunks.panel import ChunkBrowser
-
-        chunk = self._chunk(chunk_id)
-        browser = self.desk.panel(ChunkBrowser)
-        browser.open(chunk.doc_id, self._state.config, at=chunk.start)
-        self.desk.bring_to_front(browser)
+        show_chunk(self.desk, self._chunk(chunk_id), self._state.config)
 
     def _locate(self, chunk_id: str) -> None:
         from whymiss.widgets.map.panel import MapPanel
@@ -382,11 +376,3 @@ def _baseline_of(state: LiveState) -> tuple[Query, PipelineConfig]:
     """What decides what the baseline selects."""
     assert state.baseline is not None
     return state.query(), state.baseline
-
-
-def _typed(knob: str, value: Any, config: PipelineConfig) -> Any:
-    """A value as its knob takes it: a browser knows one kind of number."""
-    kind = type(config.flat().get(knob))
-    if kind is int and isinstance(value, float) and value.is_integer():
-        return int(value)
-    return float(value) if kind is float and isinstance(value, int) else value

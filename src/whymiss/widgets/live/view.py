@@ -12,6 +12,7 @@ from whymiss.frames import short
 from whymiss.live import LiveResult
 from whymiss.pages.markup import IN_NOTEBOOK, Child, Inline, Markup, foreign, join, table, tag
 from whymiss.text import counted
+from whymiss.widgets.base.asker import where_text
 from whymiss.widgets.base.controls import button, choice
 from whymiss.widgets.live.cards import complete_at
 from whymiss.widgets.live.state import LiveState
@@ -172,7 +173,7 @@ def settings_table(state: LiveState, *, style: Inline = IN_NOTEBOOK) -> Markup:
     if state.principals:
         rows.append(("principals", foreign(", ".join(state.principals)), "nobody in particular"))
     if state.where:
-        rows.append(("filter", foreign("; ".join(state.where)), "none"))
+        rows.append(("filter", foreign(where_text(state.where)), "none"))
     if not rows:
         return tag("p", "Every knob is at its default.")
     return table("Settings that are not the defaults", ("knob", "here", "default"), rows,

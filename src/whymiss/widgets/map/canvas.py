@@ -95,6 +95,13 @@ class MapCanvas(anywidget.AnyWidget):  # type: ignore[misc]
         )
         self.on_msg(lambda _, content, buffers: self._receive(content, buffers))
 
+    def close(self) -> None:
+        """Take it off the page, and out of the registry with its layout."""
+        layout = self.layout
+        super().close()
+        if layout is not None:
+            layout.close()
+
     def show_points(
         self,
         places: ArrayLike,

@@ -17,7 +17,10 @@ from whymiss.widgets.walk.readable import evidence_in, readable
 from whymiss.widgets.walk.results import Walked
 from whymiss.widgets.walk.sight import Sight
 
-_CITED: Final = re.compile(r"\[(\d+)\]")
+KEEPS_LINES: Final = "white-space:pre-wrap"
+"""Inline, for a reader who has no style sheet."""
+
+_CITED: Final = re.compile(r"\[(\d{1,6})\]")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,7 +99,14 @@ def said_html(
     also = [_link(numbers[n]) for n in unmarked if n in numbers] if links else []
     return join(
         [
-            tag("div", *pieces, answer.text[at:], class_="wm-text wm-answer", dir="auto"),
+            tag(
+                "div",
+                *pieces,
+                answer.text[at:],
+                class_="wm-text wm-answer mathjax_ignore",
+                dir="auto",
+                style=KEEPS_LINES,
+            ),
             tag("p", "It cites besides: ", *also) if also else None,
         ]
     )

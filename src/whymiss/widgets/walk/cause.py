@@ -10,7 +10,7 @@ from whymiss.diagnosis.case_file.tables import FINDINGS, VERDICTS, by_verdict, f
 from whymiss.diagnosis.records import Diagnosis, Finding, Verdict
 from whymiss.pages.markup import PLAIN, Child, Inline, Markup, foreign, join, table, tag
 from whymiss.text import counted
-from whymiss.widgets.walk.box import scrolled
+from whymiss.widgets.base.controls import scrolled
 
 _RIGHT_BY_EVIDENCE: Final = (
     "By this evidence the answer is right: it stands in the context, and the answer repeats it. "

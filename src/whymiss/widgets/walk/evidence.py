@@ -13,7 +13,7 @@ from whymiss.evaluation.labels import EvidenceSpan, Question
 from whymiss.pages.markup import Child, Markup, foreign, join, number, tag
 from whymiss.text import counted
 from whymiss.widgets.base.controls import button
-from whymiss.widgets.walk.answer import candidates_of, pick_button, place_html
+from whymiss.widgets.walk.answer import KEEPS_LINES, candidates_of, pick_button, place_html
 from whymiss.widgets.walk.readable import readable
 from whymiss.widgets.walk.results import Walked
 from whymiss.widgets.walk.sight import Page, Sight
@@ -70,7 +70,7 @@ def _spans(state: WalkState, spans: Sequence[EvidenceSpan], controls: bool) -> M
                 " ",
                 button("drop", "Remove", value=str(every.index(span)), look="quiet",
                        name=f"Remove {place_of(span)} from the evidence") if controls else None,
-                tag("div", foreign(span.quote or ""), class_="wm-text"),
+                tag("div", foreign(span.quote or ""), class_="wm-text", style=KEEPS_LINES),
             )
             for span in spans
         ),
@@ -252,7 +252,8 @@ def _page(page: Page, evidence: Sequence[EvidenceSpan]) -> Markup:
 def go_html(state: WalkState, labelled: Question | None, *, n_questions: int) -> Markup:
     """The button that looks for the cause, once it is said what the evidence is, or not."""
     if state.evidence or (labelled is not None and labelled.documents):
-        priced = f"Repairs are priced on {counted(n_questions, 'labelled question')}."
+        of = counted(n_questions, "labelled question")
+        priced = f"Repairs are priced on those of the {of} that can be judged."
         return tag(
             "div",
             button("diagnose", "Find the cause", look="main"),

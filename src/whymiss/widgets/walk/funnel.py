@@ -20,7 +20,7 @@ from whymiss.pages.markup import (
     tag,
 )
 from whymiss.text import counted
-from whymiss.widgets.walk.box import scrolled
+from whymiss.widgets.base.controls import scrolled
 from whymiss.widgets.walk.results import Walked
 
 Row = Mapping[str, Any]
@@ -41,7 +41,7 @@ _UNITS: Final[Mapping[str, tuple[str, str]]] = {
     "filter": ("chunk visible", "chunks visible"),
     "pack": ("passage", "passages"),
 }
-_RANKED: Final = ("Rank", "Score", "What it is", "Where", "Text")
+_RANKED: Final = ("Rank", "Score", "What it is", "Chunk")
 
 
 def funnel_html(walked: Walked) -> Markup:
@@ -150,7 +150,7 @@ def ranked_table(view: StageView, rows: Sequence[Row]) -> Markup:
             cells.append(_gap(before + 1, rank - 1))
         cells.append(_ranked_row(by_rank[rank], view))
         if rank == view.cut and rank < view.n:
-            cells.append(["✂", "", "cut", "The next stage looks no further.", ""])
+            cells.append(["✂", "", "cut", "The next stage looks no further."])
         before = rank
     if before < len(listed):
         cells.append(_gap(before + 1, len(listed)))
@@ -177,7 +177,7 @@ def around(n: int, *, cut: int | None, evidence: Sequence[int]) -> list[int]:
 
 def _gap(first: int, last: int) -> Sequence[Child]:
     ranks = f"{first}" if first == last else f"{first} to {last}"
-    return [ranks, "", "…", f"{counted(last - first + 1, 'chunk')} not shown", ""]
+    return [ranks, "", "…", f"{counted(last - first + 1, 'chunk')} not shown"]
 
 
 def _ranked_row(row: Row, view: StageView) -> Sequence[Child]:
@@ -187,8 +187,13 @@ def _ranked_row(row: Row, view: StageView) -> Sequence[Child]:
         rank,
         "–" if is_missing(row["score"]) else number(float(row["score"]), 4),
         _role(row, view),
-        tag("span", foreign(str(row["doc_id"])), tag("span", foreign(section), class_="wm-soft")),
-        foreign(str(row["excerpt"])),
+        join(
+            [
+                foreign(str(row["doc_id"])),
+                tag("span", foreign(section), class_="wm-soft"),
+                tag("div", foreign(str(row["excerpt"])), class_="wm-excerpt"),
+            ]
+        ),
     ]
 
 

@@ -12,13 +12,14 @@ from whymiss.diagnosis.locating import Located
 from whymiss.errors import InvalidRecordError
 from whymiss.evaluation.labels import Question
 from whymiss.pages.markup import Markup
+from whymiss.widgets.base.asker import names_of, where_of
 from whymiss.widgets.walk import steps
 from whymiss.widgets.walk.outcome import applied_code
 from whymiss.widgets.walk.picking import Picking
 from whymiss.widgets.walk.results import Outcome, Walked
 from whymiss.widgets.walk.sight import Sight
 from whymiss.widgets.walk.snapshot import snapshot_html
-from whymiss.widgets.walk.state import WalkState, names_of, where_of
+from whymiss.widgets.walk.state import WalkState
 from whymiss.widgets.walk.view import Offered, parts_of
 
 if TYPE_CHECKING:

@@ -8,8 +8,9 @@ from whymiss.config import PipelineConfig
 from whymiss.evaluation.labels import Question
 from whymiss.frames import short
 from whymiss.pages.markup import Markup, foreign, join, tag
+from whymiss.widgets.base.asker import where_text
 from whymiss.widgets.base.controls import choice
-from whymiss.widgets.walk.state import WalkState, where_text
+from whymiss.widgets.walk.state import WalkState
 
 _WIDTH = 90
 

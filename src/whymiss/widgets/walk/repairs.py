@@ -10,8 +10,7 @@ from whymiss.diagnosis.records import Diagnosis, Ending
 from whymiss.diagnosis.repairs.repair import Price, Repair
 from whymiss.pages.markup import PLAIN, Child, Inline, Markup, foreign, join, table, tag
 from whymiss.text import counted
-from whymiss.widgets.base.controls import button
-from whymiss.widgets.walk.box import scrolled
+from whymiss.widgets.base.controls import button, scrolled
 
 _NO_RESCUE: Final = "No repair that was tried rescues this question."
 _NOTHING_RESCUES: Final[Mapping[Ending, str]] = {

@@ -5,6 +5,7 @@ from __future__ import annotations
 from whymiss.diagnosis.case_file.sentences import verdict
 from whymiss.diagnosis.case_file.tables import by_verdict
 from whymiss.pages.markup import IN_NOTEBOOK, Child, Markup, foreign, join, table, tag
+from whymiss.widgets.base.asker import where_text
 from whymiss.widgets.walk.answer import passages_of, said_html
 from whymiss.widgets.walk.cause import findings_table, proofs_html
 from whymiss.widgets.walk.evidence import taken_html
@@ -13,7 +14,7 @@ from whymiss.widgets.walk.outcome import carried, sides_html
 from whymiss.widgets.walk.question import differing
 from whymiss.widgets.walk.repairs import rescues_of, rescues_table
 from whymiss.widgets.walk.results import Walked
-from whymiss.widgets.walk.state import WalkState, where_text
+from whymiss.widgets.walk.state import WalkState
 
 
 def snapshot_html(state: WalkState, walked: Walked) -> Markup:

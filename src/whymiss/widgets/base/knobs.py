@@ -9,7 +9,6 @@ from typing import Any, Final
 from whymiss.config import LATE_INTERACTION, PipelineConfig, Strategy
 from whymiss.pages.markup import Markup
 from whymiss.widgets.base.controls import checkbox, choice, slider
-from whymiss.widgets.live.state import companions
 
 _SLIDERS: Final[Mapping[str, tuple[str, float, float, float]]] = {
     "chunking.size": ("Size, tokens", 8, 512, 1),
@@ -19,6 +18,7 @@ _SLIDERS: Final[Mapping[str, tuple[str, float, float, float]]] = {
     "retrieval.k": ("Top-K", 1, 50, 1),
     "retrieval.candidate_depth": ("Candidate depth", 1, 200, 1),
     "retrieval.dense_weight": ("Weight of dense", 0.0, 1.0, 0.05),
+    "retrieval.mmr_lambda": ("Relevance against variety (MMR)", 0.0, 1.0, 0.05),
     "rerank.depth": ("Reranked candidates", 1, 200, 1),
     "context.token_budget": ("Budget, tokens", 50, 6000, 50),
 }
@@ -38,11 +38,20 @@ _CHOICES: Final[Mapping[str, tuple[str, Mapping[str, str]]]] = {
     "retrieval.mode": ("Mode", {"hybrid": "hybrid", "dense": "dense", "bm25": "BM25"}),
     "retrieval.fusion": ("Fusion", {"weighted": "weighted scores", "rrf": "RRF, by ranks"}),
     "rerank.model": ("Reranker", {"": "none", LATE_INTERACTION: "late interaction (MaxSim)"}),
+    "rerank.blend": (
+        "With the order before",
+        {"weighted": "blend scores", "rrf": "blend ranks", "replace": "replace"},
+    ),
+    "retrieval.filter_mode": (
+        "Filter is applied",
+        {"pre": "before the search", "post": "after the search"},
+    ),
     "context.order": (
         "Order in the context",
         {name: name for name in ("rank", "reverse", "edges", "document")},
     ),
 }
+_LEAST_SIZE: Final = 8
 _SIZED: Final = ("chunking.size", "chunking.overlap")
 _BLOCKS_KEPT: Final = ("heading", "openapi", "parent_child")
 """Strategies that know tables, lists and code blocks."""
@@ -108,3 +117,30 @@ def turned(knob: str, value: Any, config: PipelineConfig) -> PipelineConfig:
     if isinstance(value, float) and value.is_integer() and isinstance(config.flat().get(knob), int):
         value = int(value)
     return config.replace({knob: value, **companions(knob, value, config)})
+
+
+def companions(knob: str, value: Any, config: PipelineConfig) -> dict[str, Any]:
+    """What has to move along with a knob, because the two limit each other.
+
+    An overlap stays below the size, the depth of candidates does not go below top-K, and a parent
+    is not smaller than its child.
+
+    >>> companions("chunking.size", 64, PipelineConfig().replace({"chunking.overlap": 80}))
+    {'chunking.overlap': 63}
+    """
+    moved: dict[str, Any] = {}
+    knobs = {**config.flat(), knob: value}
+    if knob == "chunking.size" and knobs["chunking.overlap"] >= value:
+        moved["chunking.overlap"] = value - 1
+    if knob == "chunking.overlap" and value >= knobs["chunking.size"]:
+        moved["chunking.size"] = max(value + 1, _LEAST_SIZE)
+    size = moved.get("chunking.size", knobs["chunking.size"])
+    if knobs["chunking.strategy"] == "parent_child" and knobs["chunking.parent_size"] < size:
+        moved["chunking.parent_size" if knob != "chunking.parent_size" else "chunking.size"] = (
+            size if knob != "chunking.parent_size" else value
+        )
+    if knob == "retrieval.k" and knobs["retrieval.candidate_depth"] < value:
+        moved["retrieval.candidate_depth"] = value
+    if knob == "retrieval.candidate_depth" and knobs["retrieval.k"] > value:
+        moved["retrieval.k"] = value
+    return moved
