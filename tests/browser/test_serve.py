@@ -22,19 +22,15 @@ from whymiss.workbench import open as open_workbench
 
 TOKEN = "a token of our own"
 STARTUP = """
-import anywidget, ipywidgets, whymiss.models, whymiss.workbench
+import whymiss.models
 from whymiss.testing import HashingEncoder
 
-class Panels(anywidget.AnyWidget):
-    _esm = "export default {render: ({el}) => { el.className = 'panels'; el.append('panels'); }}"
-
-def show(self, *, questions=None):
-    said = ipywidgets.Label(f"{len(self.documents)} document, asked by {questions}")
-    return ipywidgets.VBox([said, Panels()])
-
 whymiss.models.SentenceTransformersEncoder = lambda _: HashingEncoder()
-whymiss.workbench.Workbench.show = show
 """
+QUESTION = (
+    '{"query_id": "r-1", "text": "How long do refunds take?",'
+    ' "evidence": [[{"doc_id": "faq", "quote": "ten days"}]]}'
+)
 
 
 @dataclass(frozen=True)
@@ -56,7 +52,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     folder = tmp_path_factory.mktemp("served")
     with open_workbench(folder / "store", encoder=HashingEncoder()) as workbench:
         workbench.ingest([Document(doc_id="faq", text="Refunds take ten days.", allowed=["*"])])
-    (folder / "questions.jsonl").write_text("")
+    (folder / "questions.jsonl").write_text(QUESTION)
     startup = folder / "ipython" / "profile_default" / "startup" / "panels.py"
     startup.parent.mkdir(parents=True)
     startup.write_text(STARTUP)
@@ -81,13 +77,14 @@ def page(served: Served, watched: Callable[[str], WatchedPage]) -> WatchedPage:
 def test_a_visitor_sees_the_panels_of_the_store_and_no_code(
     page: WatchedPage, served: Served
 ) -> None:
-    panels = page.page.locator(".panels")
+    panel = page.page.locator(".whymiss.wm-live")
     failed = page.page.get_by_text("There was an error when executing")
-    expect(panels.or_(failed)).to_be_visible(timeout=60_000)
+    expect(panel.or_(failed)).to_be_visible(timeout=60_000)
     assert not failed.is_visible(), served.log.read_text()
-    expect(panels).to_have_text("panels")
-    label = page.page.locator(".widget-label")
-    expect(label).to_have_text(f"1 document, asked by {served.log.parent / 'questions.jsonl'}")
+    panel.get_by_label("Labelled question").select_option("r-1")
+    expect(panel.get_by_text("evidence delivered")).to_be_visible(timeout=30_000)
+    page.page.get_by_role("button", name="Chunks", exact=True).click()
+    expect(page.page.locator(".whymiss.wm-chunks")).to_be_visible()
     assert "import" not in page.page.locator("body").inner_text()
     assert page.requests == []
     assert page.dialogs == []
@@ -98,7 +95,7 @@ def test_a_visitor_sees_the_panels_of_the_store_and_no_code(
 def test_without_the_token_there_is_a_door_and_nothing_behind_it(served: Served) -> None:
     answer = httpx.get(served.origin, follow_redirects=True)
     assert answer.url.path == "/login"
-    assert "panels" not in answer.text
+    assert "whymiss" not in answer.text
     assert httpx.get(f"{served.origin}/?token=guess", follow_redirects=True).url.path == "/login"
 
 
@@ -120,7 +117,7 @@ def test_each_visitor_has_a_kernel_and_none_stays_when_the_server_is_stopped(
     before = len(served.kernels())
     for visitor in (watched(served.origin), watched(served.origin)):
         visitor.page.goto(f"{served.origin}/?token={TOKEN}", timeout=90_000)
-        expect(visitor.page.locator(".panels")).to_be_visible(timeout=60_000)
+        expect(visitor.page.locator(".whymiss.wm-live")).to_be_visible(timeout=60_000)
     kernels = served.kernels()
     assert len(kernels) == before + 2
     served.process.terminate()

@@ -84,3 +84,4 @@ class Desk:
         for panel in self.panels:
             panel.close()
         self._panels.clear()
+        self._to_front = None

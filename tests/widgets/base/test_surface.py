@@ -87,6 +87,10 @@ def test_a_closed_surface_is_in_no_registry(listener: Listener) -> None:
     assert len(ipywidgets.widgets.widget._instances) > before
     surface.close()
     assert len(ipywidgets.widgets.widget._instances) == before
+    gone = weakref.ref(surface)
+    del surface
+    gc.collect()
+    assert gone() is None
 
 
 def test_the_style_sheet_of_every_panel_is_loaded(surface: Surface) -> None:

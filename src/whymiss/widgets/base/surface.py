@@ -62,7 +62,8 @@ class Surface(anywidget.AnyWidget):  # type: ignore[misc]
     >>> surface.close()
     """
 
-    _esm = _HERE / "surface.js"
+    # Read here: a path would be watched, and whoever watches it keeps every surface for good.
+    _esm = (_HERE / "surface.js").read_text("utf-8")
     _css = "\n".join(
         path.read_text("utf-8")
         for path in (_HERE / "surface.css", *sorted(_ROOM.glob("*/style.css")))

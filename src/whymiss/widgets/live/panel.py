@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from whymiss.config import PipelineConfig
 from whymiss.errors import InvalidRecordError
@@ -47,6 +48,13 @@ class _Held:
     chunks: tuple[Chunk, ...]
 
 
+_HURRY: Final = 0.2
+"""Seconds between two changes below which a person is still moving something."""
+
+_BREATH: Final = 0.08
+"""Seconds without a further change after which the search begins while something moves."""
+
+
 class LivePanel(Reporting):
     """What a pipeline retrieves while its knobs move, without building its index.
 
@@ -66,6 +74,7 @@ class LivePanel(Reporting):
         self._held: _Held | None = None
         self._pointed: tuple[Place, ...] = ()
         self._moved_along = ""
+        self._changed_at = 0.0
         self._measured: tuple[PipelineConfig, tuple[str, ...]] | None = None
         self._prepared: set[object] = set()
         self.draw()
@@ -222,11 +231,17 @@ class LivePanel(Reporting):
         """Take a state on, and search for it in place of whatever is searched."""
         self._state = state
         self.cancel()
+        now = time.monotonic()
+        hurried, self._changed_at = now - self._changed_at < _HURRY, now
         if state.question:
-            self.work(lambda check: self._search(state, check))
+            self.work(lambda check: self._search(state, check, hurried=hurried))
 
-    def _search(self, state: LiveState, check: Check) -> None:
+    def _search(self, state: LiveState, check: Check, *, hurried: bool) -> None:
         live = self.desk.workbench.live
+        if hurried:
+            # What a drag only passes through is not begun: it could not be stopped at once.
+            time.sleep(_BREATH)
+            check()
         self._prepare(state.config, check)
         self._hold_baseline(state, check)
         check()

@@ -141,7 +141,7 @@ def selection_html(some: pd.DataFrame, page: int, *, n: int, n_gone: int = 0) ->
     turn = tag("span", said, role="status")
     return join(
         [
-            tag("h3", f"Selection: {counted(n, 'point')}.{gone}"),
+            tag("h3", f"Selection: {n:,} {'point' if n == 1 else 'points'}.{gone}"),
             tag("div", button("clear", "Select nothing"), class_="wm-row"),
             pager(page, n_pages, turn, name="Pages of the selection") if n_pages > 1
             else tag("p", said, role="status"),
@@ -162,7 +162,7 @@ def neighbours_html(of: Row, edges: pd.DataFrame, points: pd.DataFrame) -> Marku
         (
             *cells[:4],
             number(float(cosine)),
-            "✓ near it" if kept else "✗ torn off",
+            "✓\u00a0near\u00a0it" if kept else "✗\u00a0torn\u00a0off",
             _ways(row, at, on="true neighbour"),
         )
         for (at, row, cells), cosine, kept in zip(
