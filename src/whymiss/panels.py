@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -72,6 +73,8 @@ class Panels:
         panel = self._desk.panel(WalkPanel)
         if question is not None:
             panel.open(question, config)
+        elif config is not None:
+            panel.state = replace(panel.state, config=config)
         return panel
 
     def map_panel(

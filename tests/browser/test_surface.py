@@ -52,12 +52,14 @@ class Toy(Panel):
             "form": tag("form", tag("input", type="text", name="question", aria_label="Question"),
                         tag("button", "Ask", type="submit"), data_do="ask"),
             "knobs": join([slider("size", "Size", size, low=1, high=20),
-                           choice("mode", "Mode", self.values.get("mode", "a"), [("a", "A"), ("b", "B")]),
+                           choice("mode", "Mode", self.values.get("mode", "a"),
+                                  [("a", "A"), ("b", "B")]),
                            checkbox("on", "On", bool(self.values.get("on"))),
                            button("slow", "Slow"), button("fail", "Fail"),
                            tag("button", "Pick", type="button", data_pick="pick")]),
             "rows": tag("ul", *(tag("li", f"row {n}", data_key=str(n)) for n in range(size))),
-            "text": tag("pre", tag("b", "badge", data_badge=""), self.text, data_text_of="d", data_from="10"),
+            "text": tag("pre", tag("b", "badge", data_badge=""), self.text, data_text_of="d",
+                        data_from="10"),
         })
 
     def snapshot(self):

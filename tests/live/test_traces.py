@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
@@ -63,7 +63,8 @@ def documents() -> list[Document]:
         allowed = ("*",) if n % 3 else ("boss",)
         kind = "a" if n % 2 else "b"
         made.append(replace(plain, text=text, metadata={"kind": kind}, allowed=allowed, title="T"))
-    return [*made, replace(made[1], doc_id="again"), Document(doc_id="none", text="", allowed=["*"])]
+    silent = Document(doc_id="none", text="", allowed=["*"])
+    return [*made, replace(made[1], doc_id="again"), silent]
 
 
 def config_of(knobs: dict[str, Any]) -> PipelineConfig:
@@ -115,10 +116,12 @@ def test_the_last_trace_is_that_of_the_built_index(
 @pytest.mark.model
 def test_with_the_packaged_model_the_last_trace_is_that_of_the_built_index(tmp_path: Path) -> None:
     texts = {
-        "plans": "# Plans\n\n## Annual\n\nAnnual plans renew in March. Phone support is included.\n\n"
-        "## Monthly\n\nMonthly plans renew on the first. Support is by mail.",
-        "refunds": "# Refunds\n\nMoney is paid back within ten days, less what was used of the plan.",
-        "codes": "# Error codes\n\nFW-4009: the seat limit is reached.\n\nFW-1042: the key expired.",
+        "plans": "# Plans\n\n## Annual\n\nAnnual plans renew in March. Phone support is included."
+        "\n\n## Monthly\n\nMonthly plans renew on the first. Support is by mail.",
+        "refunds": "# Refunds\n\nMoney is paid back within ten days, less what was used of the "
+        "plan.",
+        "codes": "# Error codes\n\nFW-4009: the seat limit is reached.\n\nFW-1042: the key "
+        "expired.",
     }
     made = [Document(doc_id=name, text=text, allowed=["*"]) for name, text in texts.items()]
     config = PipelineConfig().replace({"chunking.size": 16, "retrieval.k": 3})
@@ -233,7 +236,7 @@ def test_a_slow_reranker_reads_no_chunk_twice_and_a_few_at_a_time(
         assert workbench.live.prepare(config) == ""
         run = workbench.live.search(ASKED[0], config)
         results = list(run)
-        assert [result.kind for result in results][0] == "preview"
+        assert results[0].kind == "preview"
         assert results[-1].confirmed
         assert len(reranker.read) == len(set(reranker.read))
         assert reranker.at_once <= 8
@@ -308,7 +311,7 @@ def test_a_knob_behind_the_search_reads_and_embeds_nothing_again(
         return original(reranker, query, chunks)
 
     class Once(ContextEncoder):
-        asked: list[str] = []
+        asked: ClassVar[list[str]] = []
 
         def encode_queries(self, texts: Sequence[str]) -> Any:
             self.asked.extend(texts)
