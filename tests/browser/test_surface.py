@@ -112,6 +112,16 @@ def test_typing_in_a_panel_is_no_command_of_the_notebook(toy):
     assert page.evaluate("jupyterapp.shell.currentWidget.content.widgets.length") == 2
 
 
+def test_a_key_moves_a_slider_while_the_notebook_waits_for_commands(toy):
+    page = toy.page
+    page.locator(".jp-Notebook-cell .jp-InputPrompt").nth(1).click()
+    page.keyboard.press("Escape")
+    assert page.locator(".jp-Notebook.jp-mod-commandMode").count() == 1
+    page.get_by_role("slider", name="Size").focus()
+    page.keyboard.press("ArrowRight")
+    expect(page.locator(".wm-toy li")).to_have_count(6)
+
+
 def test_an_error_of_a_handler_stands_in_the_panel(toy):
     toy.page.get_by_role("button", name="Fail").click()
     alert = toy.page.locator(".wm-toy [role=alert]:not([hidden])")

@@ -11,10 +11,14 @@
 //   data-pick="name"          a button that sends the characters selected in such an element
 
 const SILENT_AFTER = 4000;
+const OWN_KEYS = "data-lm-suppress-shortcuts";
 
 function render({ model, el }) {
   const root = document.createElement("section");
   el.append(root);
+  // A notebook takes keys such as an arrow as its commands before they come here, unless the
+  // element that has the focus says otherwise.
+  root.addEventListener("focusin", (event) => event.target.setAttribute(OWN_KEYS, "true"));
   const gone = note("alert", "wm-gone");
   const waiting = note("status", "wm-waiting");
   const body = document.createElement("div");
@@ -95,7 +99,6 @@ function render({ model, el }) {
     if (input.dataset.knob && input.type !== "range" && isWhole(input)) knob(input);
   });
   root.addEventListener("keydown", (event) => {
-    // A notebook takes keys such as "j" or Enter as commands, unless they stop here.
     event.stopPropagation();
     if (event.key === "Enter" && event.target.matches("input[type=number][data-knob]")) {
       event.target.dispatchEvent(new Event("change", { bubbles: true }));
@@ -261,7 +264,7 @@ function morph(kept, wanted) {
   for (const { name } of [...kept.attributes]) {
     // Whoever opened something wants it open.
     const opened = name === "open" && kept.nodeName === "DETAILS";
-    if (!wanted.hasAttribute(name) && !opened) kept.removeAttribute(name);
+    if (!wanted.hasAttribute(name) && !opened && name !== OWN_KEYS) kept.removeAttribute(name);
   }
   morphChildren(kept, wanted);
   // What is typed and not sent yet stays, unless Python says something new.

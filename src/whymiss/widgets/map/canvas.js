@@ -230,7 +230,10 @@ class MapView {
     this.gestures.watch(page.canvas, signal);
     on(page.canvas, "keydown", (event) => this.cursor.key(event));
     on(page.canvas, "focus", () => this.cursor.show());
-    // A notebook takes keys such as "j" or Enter as commands, unless they stop here.
+    // A notebook takes keys such as an arrow before they come here, unless what has the focus
+    // says otherwise.
+    on(page.root, "focusin", ({ target }) =>
+      target.setAttribute("data-lm-suppress-shortcuts", "true"));
     on(page.root, "keydown", (event) => event.ctrlKey || event.metaKey || event.stopPropagation());
     on(page.canvas, "blur", () => this.point(-1));
     on(page.zoomIn, "click", () => this.zoom(1.5));
