@@ -230,7 +230,7 @@ def test_a_hostile_labelled_question_that_is_chosen_and_measured_stays_text(
     lab: LabNotebook,
 ) -> None:
     lab.execute(LABELLED)
-    expect(panel(lab, "live").locator(".wm-measured")).to_contain_text("recall@30")
+    expect(panel(lab, "live").locator(".wm-measured")).to_contain_text("recall@")
     check_nothing_ran(lab)
 
 

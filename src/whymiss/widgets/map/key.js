@@ -22,8 +22,8 @@ function keyLine(swatch, text) {
 }
 
 function swatch(...shapes) {
-  return drawing(
-    "svg", { viewBox: "-12 -12 24 24", width: "20", height: "20", "aria-hidden": "true" }, ...shapes);
+  const look = { class: "wm-map-swatch", viewBox: "-12 -12 24 24", width: "20", height: "20" };
+  return drawing("svg", { ...look, "aria-hidden": "true" }, ...shapes);
 }
 
 function shapeSwatch({ symbol, colour, size, ring }) {
