@@ -52,8 +52,7 @@ MODES = ("dense", "bm25", "hybrid")
 @pytest.fixture
 def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
     """So few tokens at a time that stopping too early shows."""
-    monkeypatch.setattr("whymiss.live.exact._FIRST_TOKENS", 80)
-    monkeypatch.setattr("whymiss.live.exact._MORE_TOKENS", 40)
+    monkeypatch.setattr("whymiss.live.exact._TOKENS_AT_A_TIME", 40)
 
 
 def test_a_search_gives_a_preview_then_exact_hits_then_those_of_the_whole_index(desk: Desk) -> None:

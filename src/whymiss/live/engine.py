@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Final
 
 from whymiss.errors import ConfigError
 from whymiss.live.background import Check, Superseded, Worker
+from whymiss.live.collector import collected_later
 from whymiss.live.exact import Exact
 from whymiss.live.kept_scores import KeptScores
-from whymiss.live.layouts import Layouts, collected_later
+from whymiss.live.layouts import Layouts
 from whymiss.live.results import Kind, LiveResult, undefined
 from whymiss.live.run import Run
 from whymiss.live.search import LiveSearch

@@ -21,10 +21,11 @@ if TYPE_CHECKING:
     Ints = NDArray[np.int64]
     Floats = NDArray[np.float64]
 
-_FIRST_TOKENS: Final = 2048
-_MORE_TOKENS: Final = 1024
-"""Tokens embedded at a time: about a quarter of a second on two cores, so that a newer search waits
-no longer than that."""
+_TOKENS_AT_A_TIME: Final = 1024
+"""Tokens embedded between two looks at whether the search is still wanted: about a quarter of a
+second on two cores, and no newer search waits longer."""
+_FIRST_BATCHES: Final = 2
+"""Batches before the first judgement, which learns from them."""
 _LEARNT_FROM: Final = 256
 """Known chunks whose residuals are used: those with the best previews, as those to be judged."""
 _READ_SLOWLY: Final = 16
@@ -63,16 +64,18 @@ class Exact:
         Whatever the search's `check` raises, before a batch that is no longer wanted.
         """
         while len(compared := self._compared()):
-            self._embed(self._layout.batch(compared, _MORE_TOKENS))
-        order = self._rows[self._first_order()]
-        self._embed(self._layout.batch(order, _FIRST_TOKENS))
+            self._embed(self._layout.batch(compared, _TOKENS_AT_A_TIME))
+        first = self._rows[self._first_order()]
+        for _ in range(_FIRST_BATCHES):
+            first = first[~self._layout.known[first]]
+            self._embed(self._layout.batch(first, _TOKENS_AT_A_TIME))
         while len(waiting := self._rows[~self._known]):
             risk, weights = self._judged()
             yield risk
             if risk < self._risk:
                 return
             order = waiting[np.argsort(-weights[~self._known], kind="stable")]
-            self._embed(self._layout.batch(order, _MORE_TOKENS))
+            self._embed(self._layout.batch(order, _TOKENS_AT_A_TIME))
         yield 0.0
 
     @property

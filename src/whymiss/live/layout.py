@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     Mask = NDArray[np.bool_]
 
 _ANSWERS_KEPT: Final = 128
-_FILL_TOKENS: Final = 2048
+_FILL_TOKENS: Final = 1024
 
 T = TypeVar("T")
 

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import gc
 import threading
 from collections import OrderedDict
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
 from whymiss.embedding.late_encoder import LateChunkingEncoder
@@ -231,18 +228,3 @@ def _finer(known: tuple[Corpus, CorpusTokens] | None, corpus: Corpus) -> dict[in
         for number, document in enumerate(corpus.documents)
         if document.content_hash in there
     }
-
-
-@contextmanager
-def collected_later() -> Iterator[None]:
-    """Without the cyclic collector: thousands of new chunks set it off, they hold no cycle, and it
-    then looks at every object of the process, which can take longer than cutting them. Behind the
-    block it has its turn."""
-    if not gc.isenabled():
-        yield
-        return
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.enable()

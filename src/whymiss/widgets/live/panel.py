@@ -11,6 +11,7 @@ from whymiss.config import PipelineConfig
 from whymiss.errors import InvalidRecordError
 from whymiss.evaluation.labels import Question
 from whymiss.live import LiveResult
+from whymiss.live.collector import collected_later
 from whymiss.pages.markup import Markup, foreign, join, tag
 from whymiss.records import Chunk, Query
 from whymiss.widgets.base.asker import names_of, where_of
@@ -245,14 +246,23 @@ class LivePanel(Reporting):
         self._prepare(state.config, check)
         self._hold_baseline(state, check)
         check()
-        for result in live.search(state.query(), state.config):
-            check()
-            with self._lock:
-                if state is self._state:
-                    self.result = result
-                    self._draw_result()
-            if result.kind != "preview":
-                self.keep()
+        with collected_later():
+            run = live.search(state.query(), state.config)
+            results = iter(run)
+            if run.latest is not None:
+                self._take(next(results), state, check)
+        for result in results:
+            self._take(result, state, check)
+
+    def _take(self, result: LiveResult, state: LiveState, check: Check) -> None:
+        """Show a result of what the panel is set to; one of an earlier setting is dropped."""
+        check()
+        with self._lock:
+            if state is self._state:
+                self.result = result
+                self._draw_result()
+        if result.kind != "preview":
+            self.keep()
 
     def _prepare(self, config: PipelineConfig, check: Check) -> None:
         """Add the token vectors that previews need, once for a model."""
