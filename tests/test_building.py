@@ -41,9 +41,13 @@ def opened(docs: Path, config: PipelineConfig = PLAIN) -> Workbench:
 
 def holding(wb: Workbench, text: str) -> set[str]:
     """The files of a store that hold the vector of a text."""
-    vector = HashingEncoder().encode_documents([text])[0].astype("<f4").tobytes()
+    return files_with(wb, HashingEncoder().encode_documents([text])[0].astype("<f4").tobytes())
+
+
+def files_with(wb: Workbench, raw: bytes) -> set[str]:
+    """The files of a store in which some bytes stand."""
     place = wb.store.state
-    files = [path for path in place.rglob("*") if path.is_file() and vector in path.read_bytes()]
+    files = [path for path in place.rglob("*") if path.is_file() and raw in path.read_bytes()]
     # SQLite's log is a file beside the cache.
     return {path.relative_to(place).parts[0].removesuffix("-wal") for path in files}
 
@@ -96,3 +100,24 @@ def test_a_purge_needs_no_model(docs: Path) -> None:
     with whymiss.open(docs.parent / "store", config=missing) as wb:
         assert wb.purge().n_vectors > 0
         assert holding(wb, SECRET) == set()
+
+
+def test_after_a_purge_no_file_quotes_what_was_deleted(docs: Path) -> None:
+    question = Question(query=Query(query_id="q", text=ASKED), documents={"secret.txt": 1.0})
+    talkative = PLAIN.replace({"trace.raw_text": True})
+    with opened(docs) as wb:
+        wb.ingest(docs, allowed=["*"])
+        wb.ask(ASKED, config=talkative)
+        wb.ask("Plan 3 lasts 3 months", config=talkative.replace({"retrieval.k": 1}))
+        wb.sweep([question], {"retrieval.k": [3]}, answers=True)
+        (docs / "secret.txt").unlink()
+        wb.ingest(docs)
+        assert files_with(wb, FIRST.encode()) >= {"traces.sqlite", "evaluations.sqlite"}
+        report = wb.purge()
+        assert (report.n_traces, report.n_evaluated) == (1, 1)
+        assert files_with(wb, FIRST.encode()) == set()
+        secret, other = wb.log.all()
+    assert secret.answer is not None
+    assert other.context is not None
+    assert (secret.query_text, secret.answer.text) == (ASKED, "")
+    assert other.context.passages[0].text == "Plan 3 lasts 3 months. It renews by itself 3 times."

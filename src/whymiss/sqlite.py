@@ -33,6 +33,23 @@ def use_wal(db: sqlite3.Connection) -> None:
     db.execute("PRAGMA synchronous=NORMAL")
 
 
+def rewrite(db: sqlite3.Connection, who: str) -> None:
+    """Write the file anew and empty its log, so that no byte of what was deleted is left in either.
+
+    Raises
+    ------
+    StoreError : another process has been reading for so long that the log cannot be emptied.
+    """
+    # Deleting leaves bytes in pages that are used again or not at all.
+    db.execute("VACUUM")
+    busy, _, _ = db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    if busy:
+        raise StoreError(
+            f"{who} still holds what was erased in its log: another process has been reading it "
+            f"for more than {LOCK_TIMEOUT:.0f} s. Purge again when that has ended."
+        )
+
+
 @contextmanager
 def as_store_error(
     who: str, advice: str, *, also: tuple[type[Exception], ...] = ()

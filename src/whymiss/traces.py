@@ -10,7 +10,7 @@ import os
 import secrets
 import sqlite3
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import fields, replace
 from pathlib import Path
@@ -30,7 +30,7 @@ from whymiss.records import (
     Score,
     Trace,
 )
-from whymiss.sqlite import LOCK_TIMEOUT, as_store_error, use_wal
+from whymiss.sqlite import LOCK_TIMEOUT, as_store_error, rewrite, use_wal
 
 _KEY_BYTES: Final = 32
 
@@ -103,6 +103,25 @@ class TraceLog:
             ).fetchall()
         return (trace_from_json(body) for (body,) in rows)
 
+    def erase_quotes(self, stands: Callable[[Trace], bool]) -> int:
+        """Take the words of passages and answers out of traces, for good; says out of how many.
+
+        Parameters
+        ----------
+        stands : whether what a trace quotes is still stored, and may be kept.
+        """
+        bare = [
+            without_quotes(trace) for trace in self.all() if quotes(trace) and not stands(trace)
+        ]
+        with self._file():
+            with self._db:
+                self._db.executemany(
+                    "UPDATE traces SET body = ? WHERE trace_id = ?",
+                    [(trace_to_json(trace), trace.trace_id) for trace in bare],
+                )
+            rewrite(self._db, f"the trace log {self._path}")
+        return len(bare)
+
     def close(self) -> None:
         """Close the file."""
         with self._lock:
@@ -121,6 +140,13 @@ def without_text(trace: Trace) -> Trace:
     Kept are names: documents, fields of filters, principals, the generator and, where it abstained,
     its reason, which must therefore quote nothing.
     """
+    # The values of a filter can name a person or a customer as a question can.
+    where = tuple(replace(c, value=("…",) if c.op == "in" else "…") for c in trace.where)
+    return replace(without_quotes(trace), query_text=None, where=where)
+
+
+def without_quotes(trace: Trace) -> Trace:
+    """A trace without the words of passages and answer; the question stays as it is."""
     context = trace.context
     if context is not None:
         bare = tuple(replace(p, text="", title="", headings=()) for p in context.passages)
@@ -128,9 +154,12 @@ def without_text(trace: Trace) -> Trace:
     answer = trace.answer
     if answer is not None:
         answer = replace(answer, text="", prompt="")
-    # The values of a filter can name a person or a customer as a question can.
-    where = tuple(replace(c, value=("…",) if c.op == "in" else "…") for c in trace.where)
-    return replace(trace, query_text=None, context=context, answer=answer, where=where)
+    return replace(trace, context=context, answer=answer)
+
+
+def quotes(trace: Trace) -> bool:
+    """Whether a trace holds words of passages or of an answer."""
+    return trace != without_quotes(trace)
 
 
 def trace_to_json(trace: Trace) -> str:

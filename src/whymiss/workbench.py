@@ -685,7 +685,9 @@ class Workbench(Panels):
         version history goes with it. Token vectors of what was deleted go with it too, and its
         landmarks on maps. Vectors in the cache that no index holds go as well: sweeps, live search
         and labelled questions are embedded again when they are next used. An index that stayed
-        behind loses its rows of changed and deleted documents.
+        behind loses its rows of changed and deleted documents. Kept scores of labelled questions
+        go, with their answers. A request whose words were kept (`trace.raw_text`) loses those of
+        its passages and answer where they are stored no more; names of documents stay in the log.
 
         Raises
         ------
@@ -693,7 +695,11 @@ class Workbench(Panels):
         """
         report = self._builder.purge(self.config, older_than=older_than)
         self._mapper.purge()
-        return report
+        return replace(
+            report,
+            n_traces=self.log.erase_quotes(self._stands),
+            n_evaluated=self._evaluator.log.clear(),
+        )
 
     def close(self) -> None:
         """Close the store's local files and the panels, and end what runs in the background."""
@@ -706,6 +712,15 @@ class Workbench(Panels):
         self._evaluator.log.close()
         self._models.close()
         self._cache.close()
+
+    def _stands(self, trace: Trace) -> bool:
+        """Whether the passages of a request are stored as they were."""
+        passages = trace.context.passages if trace.context is not None else ()
+        stored = read_documents(self.store, sorted({p.doc_id for p in passages}))
+        return all(
+            p.doc_id in stored and stored[p.doc_id].text[p.start : p.end] == p.text
+            for p in passages
+        )
 
     def _pipeline_over(
         self, config: PipelineConfig, *, space: SearchSpace, answer: bool

@@ -147,12 +147,16 @@ def purge(store: str, as_json: bool) -> None:
                 "tables": list(done.tables),
                 "n_rows": done.n_rows,
                 "n_vectors": done.n_vectors,
+                "n_traces": done.n_traces,
+                "n_evaluated": done.n_evaluated,
                 "bytes_freed": done.bytes_freed,
             }
         )
     else:
         click.echo(
             f"{len(done.tables)} tables written anew, {done.n_vectors:,} cached vectors erased, "
+            f"{done.n_evaluated:,} kept answers and scores of labelled questions erased, "
+            f"{done.n_traces:,} requests of the log left without words, "
             f"{done.bytes_freed:,} bytes freed"
         )
         if done.n_rows:

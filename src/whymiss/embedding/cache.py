@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Final, cast
 
 import numpy as np
 
-from whymiss.errors import ModelError, StoreError
+from whymiss.errors import ModelError
 from whymiss.records import digest
-from whymiss.sqlite import LOCK_TIMEOUT, as_store_error, use_wal
+from whymiss.sqlite import LOCK_TIMEOUT, as_store_error, rewrite, use_wal
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -97,15 +97,7 @@ class VectorCache:
         """
         with self._as_store_error(), self._lock:
             erased = self._delete_all_but(kept)
-            # Deleting leaves bytes in pages that are used again or not at all.
-            self._db.execute("VACUUM")
-            busy, _, _ = self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-        if busy:
-            raise StoreError(
-                f"the vector cache {self._path} still holds erased vectors in its log: another "
-                f"process has been reading it for more than {LOCK_TIMEOUT:.0f} s. Purge again when "
-                "that has ended."
-            )
+            rewrite(self._db, f"the vector cache {self._path}")
         return erased
 
     def _delete_all_but(self, kept: Iterable[tuple[str, bytes]]) -> int:

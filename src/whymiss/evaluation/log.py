@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
-from whymiss.sqlite import LOCK_TIMEOUT, as_store_error, use_wal
+from whymiss.sqlite import LOCK_TIMEOUT, as_store_error, rewrite, use_wal
 
 Row = dict[str, Any]
 
@@ -85,6 +85,15 @@ class EvaluationLog:
             self._db.execute(
                 "INSERT OR REPLACE INTO finished VALUES (?, ?)", [trial, json.dumps(body)]
             )
+
+    def clear(self) -> int:
+        """Erase every row and trial for good: answers quote documents; says how many went."""
+        with self._as_store_error(), self._lock:
+            with self._db:
+                gone = self._db.execute("DELETE FROM rows").rowcount
+                gone += self._db.execute("DELETE FROM finished").rowcount
+            rewrite(self._db, f"the evaluation log {self._path}")
+        return gone
 
     def close(self) -> None:
         """Close the file."""

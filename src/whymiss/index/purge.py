@@ -32,6 +32,8 @@ class PurgeReport:
         or with another text. A document that has changed is found there again once the index is
         built.
     n_vectors : vectors erased from the vector cache.
+    n_traces : requests of the log from which words were taken that are stored no more.
+    n_evaluated : answers and scores of labelled questions erased, which are computed again.
     bytes_freed : of the store's tables; 0 for a remote store.
     """
 
@@ -39,6 +41,8 @@ class PurgeReport:
     n_rows: int
     n_vectors: int
     bytes_freed: int
+    n_traces: int = 0
+    n_evaluated: int = 0
 
 
 def purge(store: Store, vectors: VectorCache, *, older_than: timedelta = _NOW) -> PurgeReport:
