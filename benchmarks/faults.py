@@ -82,7 +82,7 @@ class Bench:
 
     def scene(self, question: Question) -> Scene:
         """The question over the workbench as it is."""
-        made = self.workbench._diagnoser.scene(question, self.workbench.config, answers=False)
+        made = self.workbench.scene(question, answers=False)
         return replace(made, others=self._texts)
 
     def order(self, *key: int) -> list[Question]:

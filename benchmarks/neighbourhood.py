@@ -297,7 +297,7 @@ class Bench:
 
     def scene(self, question: Question) -> Scene:
         """The question over the workbench as it is."""
-        made = self.workbench._diagnoser.scene(question, self.workbench.config, answers=False)
+        made = self.workbench.scene(question, answers=False)
         return replace(made, others=self._texts)
 
     def some(self, n: int, *key: int) -> Iterator[tuple[Scene, list[int]]]:

@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from whymiss.diagnosis.case_file import CaseFile
     from whymiss.diagnosis.locating import Given
     from whymiss.diagnosis.records import Diagnosis
+    from whymiss.diagnosis.scene import Scene
     from whymiss.diagnosis.survey import Survey
     from whymiss.evaluating import Questions
     from whymiss.evaluation.labels import Question
@@ -466,6 +467,23 @@ class Workbench(Panels):
         return self._diagnoser.diagnose_all(
             questions, config or self.config, split=split, answers=answers, progress=progress
         )
+
+    def scene(
+        self, question: Question, *, config: PipelineConfig | None = None, answers: bool = True
+    ) -> Scene:
+        """A labelled question and the pipeline that answers it, as a value to change and run.
+
+        Causes, faults and repairs of one's own are tried on it: see `whymiss.diagnosis`.
+
+        Parameters
+        ----------
+        answers : whether answers are written; without them a scene ends with the packed context.
+
+        Raises
+        ------
+        IndexNotFoundError, IndexMismatchError : the configured index is missing or different.
+        """
+        return self._diagnoser.scene(question, config or self.config, answers=answers)
 
     def case(
         self,
