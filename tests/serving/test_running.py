@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+from functools import partial
 
 import pytest
 from servers import free_port
@@ -61,8 +62,10 @@ def test_what_ends_the_parent_ends_the_server_in_the_servers_own_way(
     sent: signal.Signals, status: int, said: str
 ) -> None:
     parent = subprocess.Popen(
-        python(PARENT), stdout=subprocess.PIPE, text=True, start_new_session=True
-    )
+        python(PARENT), stdout=subprocess.PIPE, text=True, start_new_session=True,
+        # What a shell runs in the background is deaf to this signal, and so would its children be.
+        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
+    )  # fmt: skip
     assert parent.stdout is not None
     assert parent.stdout.readline() == "up\n"
     if sent == signal.SIGINT:
