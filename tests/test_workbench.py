@@ -426,7 +426,7 @@ def test_frames_hold_what_was_ingested(wb: Workbench) -> None:
     for chunk in wb.chunks[wb.chunks["doc_id"] == "plans/annual.md"].itertuples():
         assert text[chunk.start : chunk.end] == chunk.text
     assert wb.files["status"].tolist() == ["ok"] * 4
-    assert repr(wb).startswith("Workbench(")
+    assert repr(wb) == f"Workbench({Path(wb.store.uri).name!r}, index 'main')"
 
 
 @pytest.mark.model

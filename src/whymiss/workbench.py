@@ -760,7 +760,9 @@ class Workbench(Panels):
         self.close()
 
     def __repr__(self) -> str:
-        return f"Workbench({self.store.uri!r}, index {self.config.index.name!r})"
+        # By its name alone: what a notebook prints is read on other machines.
+        name = self.store.local.name if self.store.local is not None else self.store.uri
+        return f"Workbench({name!r}, index {self.config.index.name!r})"
 
 
 def _check_folder(path: Path) -> None:

@@ -64,7 +64,7 @@ def test_what_ends_the_parent_ends_the_server_in_the_servers_own_way(
     parent = subprocess.Popen(
         python(PARENT), stdout=subprocess.PIPE, text=True, start_new_session=True,
         # What a shell runs in the background is deaf to this signal, and so would its children be.
-        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
+        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
     )  # fmt: skip
     assert parent.stdout is not None
     assert parent.stdout.readline() == "up\n"
