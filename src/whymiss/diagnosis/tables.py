@@ -24,6 +24,10 @@ REPAIRS: Final = (
     "title", "kind", "rescues", "answered", "wins", "losses", "change", "low", "high",
     "added_tokens", "added_ms", "because", "code",
 )  # fmt: skip
+_NUMBERS: Final = {
+    "wins": "Int64", "losses": "Int64", "change": "float64", "low": "float64", "high": "float64",
+    "added_tokens": "float64", "added_ms": "float64",
+}  # fmt: skip
 _TOLD: Final = ("proven", "implicated")
 
 
@@ -53,7 +57,7 @@ def repairs_table(diagnosis: Diagnosis) -> pd.DataFrame:
     interval.
     """
     rows = [_repair_row(repair) for repair in diagnosis.repairs]
-    return pd.DataFrame(rows, columns=list(REPAIRS), dtype=object)
+    return pd.DataFrame(rows, columns=list(REPAIRS), dtype=object).astype(_NUMBERS)
 
 
 def _repair_row(repair: Repair) -> dict[str, object]:
@@ -104,7 +108,7 @@ def diagnosis_html(diagnosis: Diagnosis) -> str:
         pieces += [
             f"<p>Repairs: {len(tried)} of {len(repairs)} tried ones are shown; the others do not "
             "rescue this question</p>",
-            as_html(_shown(tried[columns]), index=False),
+            as_html(_shown(tried[columns].round({"change": 3})), index=False),
         ]
     pieces += [f"<p>{esc(note)}</p>" for note in diagnosis.notes]
     # MathJax leaves this class alone, so that a price in dollars is no formula.
