@@ -507,7 +507,8 @@ def test_a_reader_who_keeps_the_log_from_being_emptied_is_told_of(
     reader = sqlite3.connect(path)
     reader.execute("BEGIN")
     assert reader.execute("SELECT COUNT(*) FROM vectors").fetchone() == (300,)
-    with pytest.raises(StoreError, match=r"vectors\.sqlite still holds what was erased .* Purge again"):
+    said = r"vectors\.sqlite still holds what was erased .* Purge again"
+    with pytest.raises(StoreError, match=said):
         store.keep_only([("m", keys[0])])
     assert ends(units(300, 64)[1])[0] in content(path)
     reader.close()
