@@ -75,3 +75,7 @@ class GenerationError(WhymissError):
 
 class TraceError(WhymissError, LookupError):
     """A trace does not exist or cannot be read."""
+
+
+class DrillError(WhymissError, ValueError):
+    """A drill cannot be set, a probe or hint is used up, or a hand-in is not understood."""

@@ -33,6 +33,7 @@ VERBS = (
     "demo",
     "diagnose",
     "documents",
+    "drills",
     "eval",
     "explain",
     "files",

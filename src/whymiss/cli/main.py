@@ -12,6 +12,7 @@ from whymiss.cli.asking import ask, config, trace
 from whymiss.cli.comparing import compare
 from whymiss.cli.demo import demo
 from whymiss.cli.diagnosing import diagnose, survey
+from whymiss.cli.drills import drills
 from whymiss.cli.explaining import explain
 from whymiss.cli.filling import build, ingest, purge
 from whymiss.cli.lists import chunks, documents, files, indexes
@@ -38,7 +39,7 @@ def main() -> None:
 
 
 for verb in (
-    ask, build, chunks, compare, config, demo, diagnose, documents, draw_map, evaluate, explain,
-    files, indexes, ingest, lab, neighbours, purge, report, serve, survey, sweep, trace,
+    ask, build, chunks, compare, config, demo, diagnose, documents, draw_map, drills, evaluate,
+    explain, files, indexes, ingest, lab, neighbours, purge, report, serve, survey, sweep, trace,
 ):  # fmt: skip
     main.add_command(verb)
