@@ -14,7 +14,7 @@ export HF_HUB_DISABLE_TELEMETRY = 1
 export DO_NOT_TRACK = 1
 export TOKENIZERS_PARALLELISM = true
 
-.PHONY: help lab demo test lint ingest clean
+.PHONY: help lab demo test lint notebooks ingest clean
 .DEFAULT_GOAL := help
 
 help: ## List the commands
@@ -41,6 +41,12 @@ lint: $(VENV)/.test ## Formatting, types and layers only
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+notebooks: $(VENV)/.test ## Run every notebook and store what it prints; remake the README's picture
+	$(BIN)/whymiss ingest $(CORPUS) --store $(TESTED)
+	test -d $(PLAYED) || cp -R $(TESTED) $(PLAYED)
+	WHYMISS_STORE=$(abspath $(PLAYED)) $(BIN)/python tools/notebooks.py notebooks/*.ipynb
+	$(BIN)/python tools/screenshots.py --store $(TESTED)
 
 # The constraints file pins the tested set; it also keeps pip from the CUDA build of torch.
 $(VENV)/.lab: pyproject.toml constraints.txt

@@ -59,7 +59,7 @@ def test_a_table_is_whole_where_one_chunk_holds_all_of_it() -> None:
     assert frame["n_chunks"].tolist() == [3, 2, 3, 0, 0]
     # The row about Crew is in no chunk; without chunks the whole text is one gap.
     assert frame["n_gaps"].tolist() == [0, 0, 1, 1, 1]
-    assert row(frame, "none")["tokens_median"] is pd.NA
+    assert pd.isna(row(frame, "none")["tokens_median"])
 
 
 def test_evidence_counts_as_whole_only_where_the_encoder_reads_it() -> None:

@@ -11,19 +11,36 @@ from servers import LabServer
 
 _ROOT = Path(__file__).parents[2]
 NOTEBOOKS = _ROOT / "notebooks"
+_SCROLL = """async source => {
+  const {content} = window.jupyterapp.shell.currentWidget;
+  const i = content.widgets.findIndex(cell => cell.model.sharedModel.getSource() === source);
+  content.activeCellIndex = i;
+  await content.scrollToItem(i, 'start');
+}"""
 
 
 def furnish(server: LabServer, store: Path) -> None:
-    """Put what notebooks look for where they look for it: documents and store beside the root."""
+    """Put what notebooks look for where they look for it: documents and store beside the root.
+
+    The store is copied. The documents are the project's own: a store knows which files it is of.
+    """
     around = server.root.parent
-    for source, name in ((_ROOT / "data", "data"), (store, "store")):
-        shutil.copytree(source, around / name, dirs_exist_ok=True)
+    # A Jupyter of its own may keep its data in a folder of that name.
+    (around / "data").mkdir(exist_ok=True)
+    (around / "data" / "helpdesk").symlink_to(_ROOT / "data" / "helpdesk")
+    shutil.copytree(store, around / "store", dirs_exist_ok=True)
 
 
 def load(lab: LabNotebook, server: LabServer, file: Path) -> None:
     """Replace what an open page shows by a copy of a notebook of the project, as it is stored."""
     shutil.copyfile(file, server.root / lab.name)
     lab.reload()
+
+
+def scroll_to(lab: LabNotebook, words: str) -> None:
+    """Bring the first code cell with these words in it to the top of the page."""
+    sources = [cell["source"] for cell in lab.save()["cells"] if cell["cell_type"] == "code"]
+    lab.page.evaluate(_SCROLL, next(source for source in map("".join, sources) if words in source))
 
 
 def failures(saved: dict[str, Any]) -> list[str]:
