@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -19,6 +20,9 @@ from whymiss.pipeline import Pipeline
 from whymiss.records import Chunk, Document
 from whymiss.retrieval import SearchSpace
 from whymiss.testing import HashingEncoder, RegexTokenizer
+from whymiss.workbench import open as open_workbench
+
+HELPDESK = Path(__file__).parents[1] / "data" / "helpdesk"
 
 # Two busy cores make one example slow now and then; that is no failure.
 settings.register_profile(
@@ -177,6 +181,21 @@ HOSTILE: tuple[str, ...] = tuple(
 )
 """Strings that would leave a value's place if any of them ever reached a parser. None reads as a
 number, so that the literal comparison is Python's own comparison of texts."""
+
+
+@pytest.fixture(scope="session")
+def helpdesk_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store of the bundled corpus under the packaged model; a test that writes to it copies it.
+
+    It is itself a copy of the one that WHYMISS_HELPDESK_STORE names, as `make test` does, brought
+    up to date; without one, everything is read and embedded here, which takes about a minute.
+    """
+    store = tmp_path_factory.mktemp("helpdesk") / "store"
+    if ready := os.environ.get("WHYMISS_HELPDESK_STORE"):
+        shutil.copytree(ready, store)
+    with open_workbench(store) as workbench:
+        workbench.ingest(HELPDESK / "docs")
+    return store
 
 
 @pytest.fixture(scope="session")

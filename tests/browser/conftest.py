@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing
 from pathlib import Path
@@ -13,8 +11,6 @@ from chromium import WatchedPage, find_chromium, running_chromium
 from lab_notebook import LabNotebook, Theme
 from playwright.sync_api import Browser
 from servers import LabServer, running_lab
-
-from whymiss.workbench import open as open_workbench
 
 OpenNotebook = Callable[..., LabNotebook]
 DOCS = Path(__file__).parents[2] / "data" / "helpdesk" / "docs"
@@ -70,18 +66,3 @@ def watched(chromium: Browser) -> Iterator[Callable[[str], WatchedPage]]:
     """`watched(origin)`: an empty page that reaches nothing but that server."""
     with ExitStack() as opened:
         yield lambda origin: opened.enter_context(closing(WatchedPage(chromium, origin)))
-
-
-@pytest.fixture(scope="session")
-def helpdesk_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A store of the bundled corpus under the packaged model; a test that writes to it copies it.
-
-    It is itself a copy of the one that WHYMISS_HELPDESK_STORE names, as `make test` does, brought
-    up to date; without one, everything is read and embedded here, which takes about a minute.
-    """
-    store = tmp_path_factory.mktemp("helpdesk") / "store"
-    if ready := os.environ.get("WHYMISS_HELPDESK_STORE"):
-        shutil.copytree(ready, store)
-    with open_workbench(store) as workbench:
-        workbench.ingest(DOCS)
-    return store

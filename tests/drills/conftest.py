@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -53,13 +52,11 @@ def in_guides(guide_setter: Setter) -> Set:
 
 
 @pytest.fixture(scope="session")
-def helpdesk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workbench]:
-    """A workbench over the bundled corpus; without a ready store it is embedded here."""
-    store = tmp_path_factory.mktemp("helpdesk") / "store"
-    if ready := os.environ.get("WHYMISS_HELPDESK_STORE"):
-        shutil.copytree(ready, store)
+def helpdesk(helpdesk_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workbench]:
+    """A workbench over the bundled corpus."""
+    store = tmp_path_factory.mktemp("drills") / "store"
+    shutil.copytree(helpdesk_store, store)
     with open_workbench(store) as workbench:
-        workbench.ingest(HELPDESK / "docs")
         yield workbench
 
 
