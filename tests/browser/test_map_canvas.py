@@ -45,7 +45,7 @@ class CanvasPage(MapPage):
     def until(self, seen: Callable[[list[float]], bool]) -> list[float]:
         """The view, once it is so; it moves a frame after the hand does."""
         view: list[float] = []
-        for _ in range(100):
+        for _ in range(500):
             view = json.loads(self.root.get_attribute("data-view"))
             if seen(view):
                 return view
