@@ -48,10 +48,17 @@ walk.press("paste", "quote", text={EVIDENCE!r}); walk.flush({SECONDS})
 walk.press("diagnose"); walk.flush({SECONDS})
 """
 MARGIN: Final = 12
+BELOW: Final = 80
+"""Pixels of JupyterLab's own below the last cell."""
+
 SHOWN: Final = ("funnel", "cause", "repairs")
-LENGTH: Final = """() => {
-  const pages = [...document.querySelectorAll('.jp-NotebookPanel .jp-WindowedPanel-outer')];
-  return Math.max(...pages.map(page => page.scrollHeight + page.getBoundingClientRect().top));
+LENGTH: Final = """() => Math.max(
+  ...[...document.querySelectorAll('.jp-Notebook-cell')].map(
+    cell => cell.getBoundingClientRect().bottom))"""
+TO_TOP: Final = """async () => {
+  const {content} = window.jupyterapp.shell.currentWidget;
+  content.activeCellIndex = 0;
+  await content.scrollToItem(0, 'start');
 }"""
 
 Opened = Callable[[str], LabNotebook]
@@ -129,9 +136,12 @@ def whole(opened: Opened, server: LabServer, file: Path, out: Path) -> None:
             prepare(notebook, theme)
             page = notebook.page
             page.set_viewport_size({"width": WIDTH, "height": MOST_HEIGHT})
+            # Running all cells leaves the page at the last.
+            page.evaluate(TO_TOP)
             page.wait_for_timeout(2000)
-            height = min(MOST_HEIGHT, int(page.evaluate(LENGTH)) + 40)
+            height = min(MOST_HEIGHT, int(page.evaluate(LENGTH)) + BELOW)
             page.set_viewport_size({"width": WIDTH, "height": height})
+            page.evaluate(TO_TOP)
             page.wait_for_timeout(1000)
             keep(page.screenshot(), out / f"{file.stem[:2]}_{theme}.png")
 
@@ -151,7 +161,7 @@ def span(walk: Locator) -> FloatRect:
         "x": first["x"] - MARGIN,
         "y": first["y"],
         "width": first["width"] + 2 * MARGIN,
-        "height": last["y"] + last["height"] + MARGIN - first["y"],
+        "height": last["y"] + last["height"] - first["y"],
     }
 
 
