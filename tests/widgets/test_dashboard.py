@@ -81,7 +81,7 @@ def test_a_panel_that_is_handed_something_comes_to_the_front(
 
 
 def test_a_panel_that_is_no_part_of_it_changes_nothing(dashboard: Dashboard, desk: Desk) -> None:
-    desk.bring_to_front(dashboard)
+    desk.bring_to_front(dashboard, dashboard)
     assert dashboard.state == "live"
 
 
@@ -137,6 +137,6 @@ def test_after_the_dashboard_is_closed_panels_come_to_no_front(
 ) -> None:
     live = desk.panel(LivePanel)
     dashboard.close()
-    desk.bring_to_front(live)
+    desk.bring_to_front(live, live)
     assert not live.closed
     assert desk.opened(Dashboard) is None

@@ -12,6 +12,7 @@ import pytest
 from whymiss.errors import LabelError
 from whymiss.evaluation.labels import Question
 from whymiss.widgets.chunks.panel import ChunkBrowser
+from whymiss.widgets.compare.panel import ComparePanel
 from whymiss.widgets.desk import Desk
 from whymiss.widgets.live.panel import LivePanel
 from whymiss.workbench import Workbench
@@ -102,12 +103,22 @@ def test_questions_that_cannot_be_read_leave_those_there_are(desk: Desk, tmp_pat
 
 
 def test_a_panel_comes_to_the_front_where_panels_share_a_place(desk: Desk) -> None:
-    live = desk.panel(LivePanel)
+    live, compare = desk.panel(LivePanel), desk.panel(ComparePanel)
     brought: list[object] = []
-    desk.bring_to_front(live)
     desk.arranged_by(brought.append)
-    desk.bring_to_front(live)
+    desk.bring_to_front(live, compare)
     assert brought == [live]
+    assert str(compare._surface.parts["problem"]) == ""
+
+
+def test_elsewhere_the_panel_that_was_pressed_says_where_the_other_is(desk: Desk) -> None:
+    live, compare = desk.panel(LivePanel), desk.panel(ComparePanel)
+    compare.press("live")
+    said = str(compare._surface.parts["problem"])
+    assert "Live retrieval has it now" in said
+    assert "workbench.live_panel()" in said
+    assert "alert" not in said
+    assert callable(getattr(desk.workbench, live.verb))
 
 
 def test_a_desk_that_nobody_holds_is_let_go(guide_wb: Workbench) -> None:

@@ -39,6 +39,7 @@ class Dashboard(Panel):
 
     kind: ClassVar[str] = "dashboard"
     label: ClassVar[str] = "Workbench"
+    verb: ClassVar[str] = "show"
 
     def __init__(self, desk: Desk) -> None:
         super().__init__(desk)

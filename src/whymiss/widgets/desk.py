@@ -70,10 +70,12 @@ class Desk:
         """The open panels."""
         return [panel for panel in self._panels.values() if not panel.closed]
 
-    def bring_to_front(self, panel: Panel) -> None:
-        """Show a panel where panels share a place; elsewhere it is left to the reader."""
+    def bring_to_front(self, panel: Panel, asked_by: Panel) -> None:
+        """Show a panel where panels share a place; elsewhere who asked says where it is."""
         if self._to_front is not None:
             self._to_front(panel)
+        else:
+            asked_by.tell_of(panel)
 
     def arranged_by(self, to_front: Callable[[Panel], None]) -> None:
         """Let a dashboard say what it is to show a panel."""

@@ -10,16 +10,17 @@ if TYPE_CHECKING:
     from whymiss.config import PipelineConfig
     from whymiss.evaluation.labels import Question
     from whymiss.records import Chunk
+    from whymiss.widgets.base.panel import Panel
     from whymiss.widgets.desk import Desk
 
 
-def try_out_live(desk: Desk, config: PipelineConfig, question: Question | None = None) -> None:
+def try_out_live(panel: Panel, config: PipelineConfig, question: Question | None = None) -> None:
     """Carry a pipeline, and a question if there is one, into the live panel, and show that."""
     from whymiss.widgets.live.panel import LivePanel
 
-    live = desk.panel(LivePanel)
+    live = panel.desk.panel(LivePanel)
     live.try_out(config, question)
-    desk.bring_to_front(live)
+    panel.desk.bring_to_front(live, panel)
 
 
 def pipelines_of_live(desk: Desk) -> tuple[PipelineConfig, PipelineConfig]:
@@ -37,19 +38,19 @@ def pipelines_of_live(desk: Desk) -> tuple[PipelineConfig, PipelineConfig]:
     return live.state.baseline or desk.workbench.config, live.state.config
 
 
-def walk_through(desk: Desk, question: Question, config: PipelineConfig) -> None:
+def walk_through(panel: Panel, question: Question, config: PipelineConfig) -> None:
     """Open a question in the wrong-answer walk under a pipeline, and show that."""
     from whymiss.widgets.walk.panel import WalkPanel
 
-    walk = desk.panel(WalkPanel)
+    walk = panel.desk.panel(WalkPanel)
     walk.open(question, config)
-    desk.bring_to_front(walk)
+    panel.desk.bring_to_front(walk, panel)
 
 
-def show_chunk(desk: Desk, chunk: Chunk, config: PipelineConfig) -> None:
+def show_chunk(panel: Panel, chunk: Chunk, config: PipelineConfig) -> None:
     """Open the document of a chunk in the chunk browser, at the chunk, and show that."""
     from whymiss.widgets.chunks.panel import ChunkBrowser
 
-    browser = desk.panel(ChunkBrowser)
+    browser = panel.desk.panel(ChunkBrowser)
     browser.open(chunk.doc_id, config, at=chunk.start)
-    desk.bring_to_front(browser)
+    panel.desk.bring_to_front(browser, panel)

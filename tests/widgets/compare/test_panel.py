@@ -115,10 +115,10 @@ def test_the_verdict_is_that_of_the_workbench(
     assert [item.text[2:] for item in shown.find_all("li")] == list(wanted.sentences()[1:])
     rows = rows_of(shown)
     assert [row[0] for row in rows] == list(state.measures)
-    assert [row[-1][2:] for row in rows] == wanted.table["verdict"].tolist()
-    assert [int(row[1].split(",")[0]) for row in rows] == wanted.table["n"].tolist()
+    assert [row[1][2:] for row in rows] == wanted.table["verdict"].tolist()
+    assert [int(row[2].split(",")[0]) for row in rows] == wanted.table["n"].tolist()
     # No measure of evidence is defined for a question without any.
-    assert [row[1] for row in rows] == ["15, 1 undefined"] * 4 + ["16"]
+    assert [row[2] for row in rows] == ["15, 1 undefined"] * 4 + ["16"]
     assert problem_of(compared) == ""
     assert seen(compared, "work").text == ""
 

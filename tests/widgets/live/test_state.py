@@ -14,7 +14,7 @@ import whymiss
 from whymiss.config import PipelineConfig
 from whymiss.errors import ConfigError, FilterError, InvalidRecordError
 from whymiss.records import Clause
-from whymiss.widgets.base.knobs import companions
+from whymiss.widgets.base.knobs import companions, turned
 from whymiss.widgets.live.state import LiveState
 from whymiss.workbench import Workbench
 
@@ -99,6 +99,8 @@ def test_unknown_knobs_and_values_out_of_range_are_refused() -> None:
         LiveState().turned({"retrieval.kk": 1})
     with pytest.raises(ConfigError, match="k"):
         LiveState().turned({"retrieval.k": 0})
+    with pytest.raises(ConfigError, match="size"):
+        turned("chunking.size", "many", PipelineConfig())
 
 
 def test_filters_are_taken_as_texts_too_and_refused_where_they_are_none() -> None:

@@ -129,6 +129,8 @@ def companions(knob: str, value: Any, config: PipelineConfig) -> dict[str, Any]:
     {'chunking.overlap': 63}
     """
     moved: dict[str, Any] = {}
+    if isinstance(config.flat().get(knob), int | float) and not isinstance(value, int | float):
+        return moved  # No number: the configuration refuses it and says why.
     knobs = {**config.flat(), knob: value}
     if knob == "chunking.size" and knobs["chunking.overlap"] >= value:
         moved["chunking.overlap"] = value - 1

@@ -32,10 +32,12 @@ class Panel(ABC):
     Attributes
     ----------
     kind, label : for the style sheet, and for a screen reader.
+    verb : of the workbench, which shows the panel in a cell.
     """
 
     kind: ClassVar[str]
     label: ClassVar[str]
+    verb: ClassVar[str]
 
     def __init__(self, desk: Desk) -> None:
         self.desk = desk
@@ -96,6 +98,12 @@ class Panel(ABC):
     def clear_problem(self) -> None:
         """Take back what was said to have gone wrong."""
         self.show({"problem": Markup()})
+
+    def tell_of(self, other: Panel) -> None:
+        """Say where another panel is that was handed something."""
+        said = f"{other.label} has it now: where a cell shows that panel, or by "
+        cell = tag("code", f"workbench.{other.verb}()")
+        self.show({"problem": tag("p", said, cell, " in a new cell.", role="status")})
 
     def work(self, job: Callable[[Check], None]) -> None:
         """Do something in the background, in place of what is being done there.

@@ -5,19 +5,30 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-from whymiss.live.background import Superseded
+from whymiss.live.background import Check, Superseded
 from whymiss.pages.markup import Markup
 from whymiss.widgets.base.panel import Panel, busy
-
-if TYPE_CHECKING:
-    from whymiss.live.background import Check
 
 Progress = Callable[[str, int, int], None]
 
 _TOLD_EVERY: Final = 0.1
 """Seconds between two reports of progress: a browser needs no more."""
+
+
+def paced(show: Progress, check: Check) -> Progress:
+    """Shows the first, the last and some reports between; ends work that is no longer wanted."""
+    last = 0.0
+
+    def tell(what: str, done: int, total: int) -> None:
+        nonlocal last
+        check()
+        if done == total or time.monotonic() - last >= _TOLD_EVERY:
+            last = time.monotonic()
+            show(what, done, total)
+
+    return tell
 
 
 class Reporting(Panel):
@@ -29,18 +40,13 @@ class Reporting(Panel):
 
     def telling(self, check: Check) -> Progress:
         """Shows how far work is, and ends it when it is no longer wanted."""
-        last = 0.0
 
-        def tell(what: str, done: int, total: int) -> None:
-            nonlocal last
-            check()
-            if done == total or time.monotonic() - last > _TOLD_EVERY:
-                last = time.monotonic()
-                with self._lock:
-                    check()
-                    self.show({"work": busy(what, done, total)})
+        def show(what: str, done: int, total: int) -> None:
+            with self._lock:
+                check()
+                self.show({"work": busy(what, done, total)})
 
-        return tell
+        return paced(show, check)
 
     @contextmanager
     def ended_by_errors(self, check: Check) -> Iterator[None]:

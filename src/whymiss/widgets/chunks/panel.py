@@ -50,6 +50,7 @@ class ChunkBrowser(Reporting):
 
     kind: ClassVar[str] = "chunks"
     label: ClassVar[str] = "Chunk browser"
+    verb: ClassVar[str] = "chunk_browser"
 
     def __init__(self, desk: Desk) -> None:
         super().__init__(desk)
@@ -273,4 +274,4 @@ class ChunkBrowser(Reporting):
 
     def _use_live(self, query_id: str) -> None:
         question = self.desk.labelled.question(query_id) if query_id else None
-        try_out_live(self.desk, self._state.config, question)
+        try_out_live(self, self._state.config, question)

@@ -69,6 +69,7 @@ class ComparePanel(Reporting):
 
     kind: ClassVar[str] = "compare"
     label: ClassVar[str] = "Compare"
+    verb: ClassVar[str] = "compare_panel"
 
     def __init__(self, desk: Desk) -> None:
         super().__init__(desk)
@@ -138,7 +139,7 @@ class ComparePanel(Reporting):
             "from_live": lambda _: self._take_from_live(),
             "copy": lambda _: self._hold_both(self._state.baseline, self._state.baseline),
             "swap": lambda _: self._hold_both(self._state.other, self._state.baseline),
-            "live": lambda _: try_out_live(self.desk, self._state.other),
+            "live": lambda _: try_out_live(self, self._state.other),
             "filter": lambda event: self._list(shown=event.value, page=0),
             "page": lambda event: self._turn_to(int(event.value)),
             "look": lambda event: self._look(str(event.value)),
@@ -291,7 +292,7 @@ class ComparePanel(Reporting):
     def _walk(self, value: str) -> None:
         side, _, query_id = value.partition(":")
         made, question = self._asked(query_id)
-        walk_through(self.desk, question, made.state.pipeline(side))
+        walk_through(self, question, made.state.pipeline(side))
 
     def _browse(self, value: str) -> None:
         side, _, rank = value.partition(":")
@@ -299,4 +300,4 @@ class ComparePanel(Reporting):
         if made is None or found is None:
             raise InvalidRecordError("no rankings are shown; choose a question of the list.")
         chunk = found.selected(side).chunks[int(rank) - 1]
-        show_chunk(self.desk, chunk, made.state.pipeline(side))
+        show_chunk(self, chunk, made.state.pipeline(side))

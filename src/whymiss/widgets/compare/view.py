@@ -22,7 +22,7 @@ from whymiss.pages.markup import (
     tag,
 )
 from whymiss.text import counted
-from whymiss.widgets.base.controls import button, checkbox, choice, group, slider
+from whymiss.widgets.base.controls import button, checkbox, choice, group, scrolled, slider
 from whymiss.widgets.base.knobs import chunking_knobs, control
 from whymiss.widgets.compare.results import Compared, short_lists
 from whymiss.widgets.compare.state import (
@@ -236,11 +236,11 @@ def _explained(row: dict[str, Any], power: float) -> Markup | None:
 
 def _measured_table(rows: Sequence[dict[str, Any]], state: CompareState, style: Inline) -> Markup:
     headings = (
-        "Measure", "Questions", *state.names, "Difference", "Interval", "p",
-        "Wins / losses / ties", "Detectable", "Verdict",
+        "Measure", "Verdict", "Questions", *state.names, "Difference", "Interval", "p",
+        "Wins / losses / ties", "Detectable",
     )  # fmt: skip
     cells = [_measured_row(row) for row in rows]
-    numeric = range(1, len(headings) - 1)
+    numeric = range(2, len(headings))
     return _scrolling("Measures", headings, cells, numeric=numeric, style=style)
 
 
@@ -252,15 +252,7 @@ def _scrolling(
     numeric: Sequence[int] = (),
     style: Inline,
 ) -> Markup:
-    """A table in a box that scrolls sideways, by the keyboard too."""
-    return tag(
-        "div",
-        table(caption, headings, rows, numeric=numeric, style=style),
-        class_="wide",
-        tabindex="0",
-        role="region",
-        aria_label=caption,
-    )
+    return scrolled(caption, table(caption, headings, rows, numeric=numeric, style=style))
 
 
 def _measured_row(row: dict[str, Any]) -> list[Child]:
@@ -271,6 +263,7 @@ def _measured_row(row: dict[str, Any]) -> list[Child]:
     more = f", {row['n_undefined']} undefined" if row["n_undefined"] else ""
     return [
         row["measure"],
+        tag("span", row["note"] if none else f"{mark}\u00a0{row['verdict']}", class_=look),
         f"{row['n']}{more}",
         _score(row["mean_baseline"], unit),
         _score(row["mean"], unit),
@@ -279,7 +272,6 @@ def _measured_row(row: dict[str, Any]) -> list[Child]:
         "< 0.001" if row["p_holm"] < 0.001 else number(row["p_holm"]),
         f"{row['wins']} / {row['losses']} / {row['ties']}",
         _score(row["mde"], unit),
-        tag("span", row["note"] if none else f"{mark}\u00a0{row['verdict']}", class_=look),
     ]
 
 

@@ -67,6 +67,7 @@ class LivePanel(Reporting):
 
     kind: ClassVar[str] = "live"
     label: ClassVar[str] = "Live retrieval"
+    verb: ClassVar[str] = "live_panel"
 
     def __init__(self, desk: Desk) -> None:
         super().__init__(desk)
@@ -337,10 +338,10 @@ class LivePanel(Reporting):
 
     def _walk(self) -> None:
         asked = self._question() or Question(query=self._state.query())
-        walk_through(self.desk, asked, self._state.config)
+        walk_through(self, asked, self._state.config)
 
     def _browse(self, chunk_id: str) -> None:
-        show_chunk(self.desk, self._chunk(chunk_id), self._state.config)
+        show_chunk(self, self._chunk(chunk_id), self._state.config)
 
     def _locate(self, chunk_id: str) -> None:
         from whymiss.widgets.map.panel import MapPanel
@@ -349,7 +350,7 @@ class LivePanel(Reporting):
         found = self.desk.panel(MapPanel)
         found.look_at(self._question() or self._state.query())
         found.point_at([(chunk.doc_id, chunk.start, chunk.end)])
-        self.desk.bring_to_front(found)
+        self.desk.bring_to_front(found, self)
 
     def _chunk(self, chunk_id: str) -> Chunk:
         if self.result is None or chunk_id not in self.result.space.snapshot.row_of:

@@ -73,6 +73,7 @@ class MapPanel(Making):
 
     kind: ClassVar[str] = "map-panel"
     label: ClassVar[str] = "Map"
+    verb: ClassVar[str] = "map_panel"
 
     def __init__(self, desk: Desk) -> None:
         super().__init__(desk)
@@ -324,7 +325,7 @@ class MapPanel(Making):
             raise InvalidRecordError(f"{point!r} is a question; only chunks have borders.")
         browser = self.desk.panel(ChunkBrowser)
         browser.open(doc_id, self._state.config, at=start)
-        self.desk.bring_to_front(browser)
+        self.desk.bring_to_front(browser, self)
 
     def hand_on(self) -> None:
         """Mark what is selected in the live panel, where that is open."""

@@ -68,6 +68,7 @@ class WalkPanel(Picking):
 
     kind: ClassVar[str] = "walk"
     label: ClassVar[str] = "Wrong-answer walk"
+    verb: ClassVar[str] = "walk"
 
     def __init__(self, desk: Desk) -> None:
         super().__init__(desk)
@@ -119,7 +120,7 @@ class WalkPanel(Picking):
             "apply": self._apply,
             "build": lambda _: self._build(),
             "walk-on": lambda _: self._walk_on(),
-            "show-live": lambda _: self.desk.bring_to_front(self._live_panel()),
+            "show-live": lambda _: self.desk.bring_to_front(self._live_panel(), self),
             "save": self._save,
             "cancel": lambda _: self.stop(),
         }

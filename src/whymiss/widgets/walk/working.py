@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from abc import abstractmethod
 from collections.abc import Callable
 from typing import Final
@@ -10,11 +9,7 @@ from typing import Final
 from whymiss.live.background import Check, Superseded
 from whymiss.pages.markup import Markup, join, tag
 from whymiss.widgets.base.panel import Panel, busy
-
-Progress = Callable[[str, int, int], None]
-
-_PAUSE: Final = 0.1
-"""Seconds between two drawings of how far something has come."""
+from whymiss.widgets.base.reporting import Progress, paced
 
 _STOPPED: Final = tag(
     "p", "Stopped. What was found before stays.", role="status", class_="wm-waiting"
@@ -62,18 +57,13 @@ class Working(Panel):
 
     def teller(self, part: str, check: Check) -> Progress:
         """Shows in a part how far a job is, and ends the job when it is no longer wanted."""
-        told = 0.0
 
-        def tell(what: str, done: int, total: int) -> None:
-            nonlocal told
-            check()
-            if time.monotonic() - told >= _PAUSE:
-                with self._lock:
-                    check()
-                    self._tell(part, what, done, total)
-                told = time.monotonic()
+        def show(what: str, done: int, total: int) -> None:
+            with self._lock:
+                check()
+                self._tell(part, what, done, total)
 
-        return tell
+        return paced(show, check)
 
     def _tell(self, part: str, what: str, done: int = 0, total: int = 0) -> None:
         self.show({part: join([self.parts()[part], busy(what, done, total)])})
